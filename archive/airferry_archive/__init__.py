@@ -1,0 +1,1 @@
+"""The bundle: documents to exact bytes, writer, reader."""

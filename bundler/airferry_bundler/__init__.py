@@ -1,0 +1,1 @@
+"""The vendor's tower: spec, lock, release, sign, build; intake and fleet."""

@@ -1,0 +1,1 @@
+"""The ground floor: errors, documents, digests, and the only modules that touch the world."""

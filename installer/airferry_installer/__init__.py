@@ -1,0 +1,1 @@
+"""The customer's tower: admit, load, plan, approve, apply; collect, preview, export."""

@@ -1,0 +1,1 @@
+"""References, credentials, streams to and from OCI registries, OCI layouts."""

@@ -1,0 +1,1 @@
+"""Charts and manifests to objects; images found and pinned."""

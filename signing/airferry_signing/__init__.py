@@ -1,0 +1,1 @@
+"""Keys, roots, thresholds, signatures, sealing."""

@@ -1,0 +1,1 @@
+"""Catalogue, samples, thresholds, the sealed envelope."""
