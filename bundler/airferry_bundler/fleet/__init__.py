@@ -1,0 +1,1 @@
+"""The vendor's view of its customers' instances."""

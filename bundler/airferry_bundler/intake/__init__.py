@@ -1,0 +1,1 @@
+"""Telemetry files that come home."""

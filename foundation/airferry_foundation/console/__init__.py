@@ -1,0 +1,1 @@
+"""What people and scripts see: answers, live progress, errors. Used by the command lines alone."""

@@ -1,0 +1,104 @@
+"""The one module that opens connections: urllib3 pools, over TCP or a unix socket.
+
+No redirects, no retries and no decoding are done here: the rooms above decide, since credentials
+must go to the host they are for and to no other, and bytes must arrive as they were sent.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+
+from airferry_foundation.errors import InputError, MissingInputError
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+
+TransportError = urllib3.exceptions.HTTPError
+"""What any of urllib3's failures is; the rooms above turn it into an error that names the host."""
+
+Response = urllib3.BaseHTTPResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How to reach a server: its trust anchors, a client certificate, how many connections."""
+
+    ca: Path | None = None
+    client_certificate: Path | None = None
+    client_key: Path | None = None
+    connections: int = 8
+
+
+def pool(transport: Transport, url: str) -> urllib3.PoolManager:
+    """A connection pool for `url`, through the proxy that the environment names for it, if any."""
+    options: dict[str, Any] = {
+        "maxsize": transport.connections,
+        "block": True,
+        "retries": False,
+        "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+    }
+    if url.startswith("https:"):
+        options["ssl_context"] = _tls(transport)
+    proxy = _proxy_for(url)
+    if proxy:
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)
+
+
+def _tls(transport: Transport) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    try:
+        if transport.ca:
+            context.load_verify_locations(cafile=str(transport.ca))
+        if transport.client_certificate:
+            key = transport.client_key
+            context.load_cert_chain(str(transport.client_certificate), str(key) if key else None)
+    except FileNotFoundError as error:
+        raise MissingInputError(f"{error.filename or transport.ca} does not exist") from None
+    except ssl.SSLError as error:
+        raise InputError(f"{transport.ca}: not a PEM certificate ({error.reason})") from None
+    return context
+
+
+def _proxy_for(url: str) -> str | None:
+    parts = urllib3.util.parse_url(url)
+    host = parts.host or ""
+    if host in {"localhost", "127.0.0.1", "[::1]"} or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme or "https")
+
+
+def unix_pool(path: Path, *, connections: int = 8) -> HTTPConnectionPool:
+    """A pool of connections to a unix socket (kubectl proxy)."""
+    return _UnixPool(path, connections)
+
+
+class _UnixConnection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=READ_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(READ_SECONDS)
+        self.sock.connect(os.fspath(self._path))
+
+
+class _UnixPool(HTTPConnectionPool):
+    def __init__(self, path: Path, connections: int) -> None:
+        super().__init__("localhost", maxsize=connections, block=True, retries=False)
+        self._path = path
+
+    def _new_conn(self) -> HTTPConnection:
+        self.num_connections += 1
+        return _UnixConnection(self._path)

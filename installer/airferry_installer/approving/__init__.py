@@ -1,0 +1,1 @@
+"""Policy, requests and approvals: who may let a plan be applied."""

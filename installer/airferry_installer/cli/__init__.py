@@ -1,0 +1,1 @@
+"""The customer's command line: one file a command."""

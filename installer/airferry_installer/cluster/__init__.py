@@ -1,0 +1,1 @@
+"""The Kubernetes API, through the socket of kubectl proxy."""

@@ -1,0 +1,1 @@
+"""What the customer collects, previews and exports."""

@@ -1,0 +1,1 @@
+"""From a rendered release and the live cluster to a plan: pure functions over objects."""

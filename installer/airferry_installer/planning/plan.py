@@ -1,0 +1,138 @@
+"""plan.json: exactly what an apply will do; people approve its digest.
+
+The plan carries what `approve` needs to show it on a machine that has nothing else. The objects
+themselves stand in the rendered release, in the state folder, under `rendered`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from airferry_archive.release import Name
+from airferry_foundation.clock import Timestamp
+from airferry_foundation.digests import Digest
+from airferry_foundation.documents import Document
+
+SCHEMA = "airferry.plan/v1"
+MAX_BYTES = 64 << 20
+
+Operation = Literal["install", "upgrade", "rollback"]
+Action = Literal["create", "update", "unchanged", "replace", "prune", "run", "conflict"]
+Danger = Literal[
+    "deletes data",
+    "widens rights",
+    "host access",
+    "privileged",
+    "immutable field",
+    "foreign image",
+    "site patch",
+]
+
+
+class ObjectRef(Document):
+    """Which object: `namespace` is empty for cluster-wide kinds."""
+
+    api_version: str
+    kind: str
+    namespace: str = ""
+    name: str
+
+
+class FieldChange(Document):
+    """One field: JSON text before and after; None where it is not there. Secret data never stands
+    here: `before` and `after` then say `(secret)` or an HMAC, and `secret` is true.
+    """
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+    secret: bool = False
+
+
+class Conflict(Document):
+    """A field that another manager owns."""
+
+    path: str
+    manager: str
+
+
+class PlannedDanger(Document):
+    """Something a person must see before agreeing."""
+
+    danger: Danger
+    text: str
+
+
+class Step(Document):
+    """What happens to one object.
+
+    `live` is the digest of the uid and owned fields the plan saw, None for a new object. `tried` is
+    false where the server could not be asked yet (its namespace or kind is made by this very plan).
+    """
+
+    object: ObjectRef
+    action: Action
+    phase: str
+    fields: tuple[FieldChange, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    dangers: tuple[PlannedDanger, ...] = ()
+    live: Digest | None = None
+    uid: str | None = None
+    tried: bool = True
+    hook: str | None = None
+
+
+class ImageChange(Document):
+    """An image of the release against the one that runs, as local pinned references."""
+
+    name: str
+    before: str | None = None
+    after: str | None = None
+
+
+class Running(Document):
+    """What an environment runs: the revision an inventory holds."""
+
+    revision: int = 0
+    product: Name
+    version: str
+    release: Digest
+    rendered: Digest
+    plan: Digest | None = None
+    epoch: int
+    release_counter: int
+
+
+class Plan(Document):
+    """A plan."""
+
+    schema: Literal["airferry.plan/v1"]
+    operation: Operation
+    customer: Name
+    environment: Name
+    product: Name
+    version: str
+    release: Digest
+    release_counter: int
+    epoch: int
+    rendered: Digest
+    inputs: Digest
+    """Over values and inputs (secret ones by HMAC under the site key)."""
+    cluster: str
+    """The kube-system namespace's uid."""
+    kubernetes: str
+    """The server's version when the plan was made."""
+    revision: int
+    """The environment's revision when the plan was made; apply makes revision + 1."""
+    running: Running | None = None
+    policy: Digest | None = None
+    made_at: Timestamp
+    steps: tuple[Step, ...]
+    images: tuple[ImageChange, ...] = ()
+    values: tuple[FieldChange, ...] = ()
+    read: tuple[str, ...] = ()
+    """What charts looked up in the cluster while they rendered."""
+    irreversible: tuple[str, ...] = ()
+    """What a back-out can't undo, one line each."""
+    namespace: str
+    """The namespace of the inventory."""

@@ -1,0 +1,143 @@
+"""site.yaml: the customer's own description of its sites. No policy (that is signed), no secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from airferry_archive.release import InputName, Name, Namespace
+from airferry_foundation import handwritten
+from airferry_foundation.errors import InputError
+
+Address = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9.\[\]:-]+(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$")
+]
+"""host[:port][/prefix]"""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the parts of a hand-written file."""
+
+
+class Create(_Part):
+    """Write a dockerconfigjson Secret into each namespace, from this file."""
+
+    create: dict[Literal["from"], str]
+
+
+class SecretName(_Part):
+    """Use a pull Secret that is there."""
+
+    secret: str
+
+
+class Registry(_Part):
+    """The local registry: where the installer pushes, and the name that nodes pull from."""
+
+    push: Address
+    pull: Address | None = None
+    ca: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    plain_http: bool = False
+    auth: Literal["docker-config", "none"] = "docker-config"
+    pull_auth: Literal["none", "node"] | Create | SecretName = "none"
+    create_repositories: Literal["none"] = "none"
+    flatten: bool = False
+
+    @property
+    def pull_address(self) -> str:
+        """What stands in workloads' image references."""
+        return self.pull or self.push
+
+
+class Kubernetes(_Part):
+    """How kubectl reaches the cluster."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+
+
+class FromFile(_Part):
+    """A secret input that is read from a file when it is needed."""
+
+    file: str
+
+
+class FromEnvironment(_Part):
+    """A secret input that is read from an environment variable when it is needed."""
+
+    env: str
+
+
+SecretSource = FromFile | FromEnvironment
+InputValue = str | int | bool | FromFile | FromEnvironment
+
+
+class Ignore(_Part):
+    """Fields that somebody else owns: never planned, never drift."""
+
+    kind: str
+    name: str
+    paths: tuple[str, ...]
+
+
+class Environment(_Part):
+    """One environment: a cluster, and what is special about it."""
+
+    kubernetes: Kubernetes = Kubernetes()
+    mode: Literal["direct"] = "direct"
+    registry: Registry | None = None
+    namespaces: dict[Name, Namespace] = {}
+    """By product: the namespace that takes the place of the release's own one."""
+    create_namespaces: bool = True
+    values: dict[Name, tuple[str, ...]] = {}
+    """By product: values files, applied to every chart of it, later ones win."""
+    inputs: dict[InputName, InputValue] = {}
+    labels: dict[str, str] = {}
+    ignore: tuple[Ignore, ...] = ()
+    inventory_namespace: Namespace | None = None
+    timeout: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 300
+    """Seconds that a workload may take to become ready."""
+
+
+class TelemetrySite(_Part):
+    """The customer's side of telemetry; consent itself is journalled, never written here."""
+
+    region: Name = "default"
+    purpose: Name = "operations"
+    also_to: str | None = None
+    """The customer's own age key, which can then read every export too."""
+
+
+class Site(_Part):
+    """A customer's site."""
+
+    customer: Name
+    products: tuple[Name, ...]
+    registry: Registry
+    policy: str = "none"
+    """A signed policy file beside this one, or `none`."""
+    environments: dict[Name, Environment]
+    telemetry: TelemetrySite = TelemetrySite()
+
+    def environment(self, name: str) -> Environment:
+        """An environment by name; InputError that lists those there are."""
+        try:
+            return self.environments[name]
+        except KeyError:
+            known = ", ".join(self.environments)
+            raise InputError(
+                f"site.yaml has no environment {name!r}", f"It has: {known}."
+            ) from None
+
+    def registry_of(self, name: str) -> Registry:
+        """The registry of an environment."""
+        return self.environment(name).registry or self.registry
+
+
+def read(path: Path) -> Site:
+    """Read a site file; HandwrittenError lists every mistake with its line."""
+    return handwritten.read(path, Site)

@@ -1,0 +1,1 @@
+"""The state folder: trust state, journal, keys, stored renders."""
