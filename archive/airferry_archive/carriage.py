@@ -9,16 +9,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from airferry_archive.release import MAX_BLOBS
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
-
-from airferry_archive.release import MAX_BLOBS
 
 SCHEMA = "airferry.carriage/v1"
 MAX_BYTES = 3 << 20
 
 
-class Carriage(Document):
+class Carriage(Document, frozen=True, kw_only=True):
     """Which blobs of which release are in the file; `blobs` is sorted and unique."""
 
     schema: Literal["airferry.carriage/v1"]

@@ -6,7 +6,7 @@ release needs. Written once by the bundler from the lock alone; read by everybod
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -20,7 +20,7 @@ SCHEMA = "airferry.release/v1"
 MAX_BYTES = 5 << 20
 MAX_BLOBS = 25_000
 
-# --- the grammar of strings: no string of a release can escape a path, a terminal or a shell -------
+# --- the grammar of strings: none can escape a path, a terminal or a shell ------------------------
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 """A product, customer, environment, chart or input: lower-case letters, digits, `.`, `_`, `-`."""
@@ -47,14 +47,14 @@ Epoch = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Floor = Annotated[int, msgspec.Meta(ge=0, le=documents.MAX_INTEGER)]
 
 
-class Audience(Document):
+class Audience(Document, frozen=True, kw_only=True):
     """Whom a release is for."""
 
     customers: tuple[Name, ...] | Literal["any"]
     environments: tuple[Name, ...] | Literal["any"]
 
 
-class Requires(Document):
+class Requires(Document, frozen=True, kw_only=True):
     """What must be there before a release may be installed."""
 
     kubernetes: RangeText | None = None
@@ -62,7 +62,7 @@ class Requires(Document):
     installer: RangeText | None = None
 
 
-class Image(Document):
+class Image(Document, frozen=True, kw_only=True):
     """One image, by its original name.
 
     `digest` is what workloads are pinned to and what is pushed under the image's repository: the
@@ -77,7 +77,7 @@ class Image(Document):
     found_in: tuple[Line, ...] = ()
 
 
-class Chart(Document):
+class Chart(Document, frozen=True, kw_only=True):
     """One chart: `digest` is its OCI manifest; `content` the layer with the .tgz itself."""
 
     name: Name
@@ -90,7 +90,7 @@ class Chart(Document):
     schema: Digest | None = None
 
 
-class Manifests(Document):
+class Manifests(Document, frozen=True, kw_only=True):
     """A folder of plain manifests as one YAML stream."""
 
     name: Name
@@ -99,7 +99,7 @@ class Manifests(Document):
     phase: Name | None = None
 
 
-class InputTarget(Document):
+class InputTarget(Document, frozen=True, kw_only=True):
     """Where an input's value goes: a chart's value by dotted path, or a field of a manifest."""
 
     chart: Name | None = None
@@ -109,7 +109,7 @@ class InputTarget(Document):
     name: Line | None = None
 
 
-class Input(Document):
+class Input(Document, frozen=True, kw_only=True):
     """A parameter that a site may set."""
 
     name: InputName
@@ -121,7 +121,7 @@ class Input(Document):
     to: tuple[InputTarget, ...] = ()
 
 
-class Tool(Document):
+class Tool(Document, frozen=True, kw_only=True):
     """A program that travels along."""
 
     name: Name
@@ -131,7 +131,7 @@ class Tool(Document):
     digest: Digest
 
 
-class Attachment(Document):
+class Attachment(Document, frozen=True, kw_only=True):
     """Something about the release or one of its parts; `title` names it among the files."""
 
     kind: Literal[
@@ -142,7 +142,7 @@ class Attachment(Document):
     about: Digest | None = None
 
 
-class Blob(Document):
+class Blob(Document, frozen=True, kw_only=True):
     """One blob: its size in bytes, and each repository of the bundle that needs it."""
 
     digest: Digest
@@ -151,21 +151,21 @@ class Blob(Document):
     repositories: tuple[Repository, ...]
 
 
-class MemberFile(Document):
+class MemberFile(Document, frozen=True, kw_only=True):
     """A generated member of the header."""
 
     digest: Digest
     size: Size
 
 
-class Telemetry(Document):
+class Telemetry(Document, frozen=True, kw_only=True):
     """Where telemetry may go, and what may be in it."""
 
     recipients: dict[Name, dict[Name, Annotated[str, msgspec.Meta(pattern=r"^age1[0-9a-z]{58}$")]]]
     catalogue: Digest | None = None
 
 
-class GeneratedField(Document):
+class GeneratedField(Document, frozen=True, kw_only=True):
     """A field that a chart makes at random at each render; it keeps its live value."""
 
     chart: Name
@@ -174,7 +174,7 @@ class GeneratedField(Document):
     path: Line
 
 
-class Release(Document):
+class Release(Document, frozen=True, kw_only=True):
     """A logical release."""
 
     schema: Literal["airferry.release/v1"]
@@ -201,4 +201,4 @@ class Release(Document):
     blobs: Annotated[tuple[Blob, ...], msgspec.Meta(max_length=MAX_BLOBS)]
     members: dict[Literal["README.txt", "index.json", "oci-layout"], MemberFile]
     telemetry: Telemetry | None = None
-    extensions: dict[Name, msgspec.Raw] = {}
+    extensions: dict[Name, Any] = msgspec.field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,19 +22,14 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Base of the parts of a hand-written file."""
 
 
-class Create(_Part):
-    """Write a dockerconfigjson Secret into each namespace, from this file."""
+class PullSecret(_Part, frozen=True, kw_only=True):
+    """A pull Secret: one that is there, or one to create in each namespace from a file."""
 
-    create: dict[Literal["from"], str]
-
-
-class SecretName(_Part):
-    """Use a pull Secret that is there."""
-
-    secret: str
+    create: dict[Literal["from"], str] | None = None
+    secret: str | None = None
 
 
-class Registry(_Part):
+class Registry(_Part, frozen=True, kw_only=True):
     """The local registry: where the installer pushes, and the name that nodes pull from."""
 
     push: Address
@@ -43,7 +39,7 @@ class Registry(_Part):
     client_key: str | None = None
     plain_http: bool = False
     auth: Literal["docker-config", "none"] = "docker-config"
-    pull_auth: Literal["none", "node"] | Create | SecretName = "none"
+    pull_auth: Literal["none", "node"] | PullSecret = "none"
     create_repositories: Literal["none"] = "none"
     flatten: bool = False
 
@@ -53,30 +49,24 @@ class Registry(_Part):
         return self.pull or self.push
 
 
-class Kubernetes(_Part):
+class Kubernetes(_Part, frozen=True, kw_only=True):
     """How kubectl reaches the cluster."""
 
     kubeconfig: str | None = None
     context: str | None = None
 
 
-class FromFile(_Part):
-    """A secret input that is read from a file when it is needed."""
+class SecretSource(_Part, frozen=True, kw_only=True):
+    """Where a secret input is read from when it is needed: a file or a variable."""
 
-    file: str
-
-
-class FromEnvironment(_Part):
-    """A secret input that is read from an environment variable when it is needed."""
-
-    env: str
+    file: str | None = None
+    env: str | None = None
 
 
-SecretSource = FromFile | FromEnvironment
-InputValue = str | int | bool | FromFile | FromEnvironment
+InputValue = str | int | bool | SecretSource
 
 
-class Ignore(_Part):
+class Ignore(_Part, frozen=True, kw_only=True):
     """Fields that somebody else owns: never planned, never drift."""
 
     kind: str
@@ -84,7 +74,7 @@ class Ignore(_Part):
     paths: tuple[str, ...]
 
 
-class Environment(_Part):
+class Environment(_Part, frozen=True, kw_only=True):
     """One environment: a cluster, and what is special about it."""
 
     kubernetes: Kubernetes = Kubernetes()
@@ -103,7 +93,7 @@ class Environment(_Part):
     """Seconds that a workload may take to become ready."""
 
 
-class TelemetrySite(_Part):
+class TelemetrySite(_Part, frozen=True, kw_only=True):
     """The customer's side of telemetry; consent itself is journalled, never written here."""
 
     region: Name = "default"
@@ -112,7 +102,7 @@ class TelemetrySite(_Part):
     """The customer's own age key, which can then read every export too."""
 
 
-class Site(_Part):
+class Site(_Part, frozen=True, kw_only=True):
     """A customer's site."""
 
     customer: Name
@@ -140,4 +130,16 @@ class Site(_Part):
 
 def read(path: Path) -> Site:
     """Read a site file; HandwrittenError lists every mistake with its line."""
-    return handwritten.read(path, Site)
+    return handwritten.read(path, Site, check=_check)
+
+
+def _check(site: Site, lines: handwritten.Lines) -> Iterator[handwritten.Problem]:
+    for name, environment in site.environments.items():
+        for product in {*environment.values, *environment.namespaces} - {*site.products}:
+            place = lines.at(("environments", name))
+            text = f"environments.{name}: product {product!r} is not among `products`"
+            yield handwritten.Problem(place, text)
+        for key, value in environment.inputs.items():
+            if isinstance(value, SecretSource) and (value.file is None) == (value.env is None):
+                line = lines.at(("environments", name, "inputs", key))
+                yield handwritten.Problem(line, f"inputs.{key}: name either `file` or `env`")

@@ -29,7 +29,7 @@ Danger = Literal[
 ]
 
 
-class ObjectRef(Document):
+class ObjectRef(Document, frozen=True, kw_only=True):
     """Which object: `namespace` is empty for cluster-wide kinds."""
 
     api_version: str
@@ -38,9 +38,10 @@ class ObjectRef(Document):
     name: str
 
 
-class FieldChange(Document):
-    """One field: JSON text before and after; None where it is not there. Secret data never stands
-    here: `before` and `after` then say `(secret)` or an HMAC, and `secret` is true.
+class FieldChange(Document, frozen=True, kw_only=True):
+    """One field: JSON text before and after; None where it is not there.
+
+    Secret data never stands here: `before` and `after` then hold an HMAC, and `secret` is true.
     """
 
     path: str
@@ -49,21 +50,21 @@ class FieldChange(Document):
     secret: bool = False
 
 
-class Conflict(Document):
+class Conflict(Document, frozen=True, kw_only=True):
     """A field that another manager owns."""
 
     path: str
     manager: str
 
 
-class PlannedDanger(Document):
+class PlannedDanger(Document, frozen=True, kw_only=True):
     """Something a person must see before agreeing."""
 
     danger: Danger
     text: str
 
 
-class Step(Document):
+class Step(Document, frozen=True, kw_only=True):
     """What happens to one object.
 
     `live` is the digest of the uid and owned fields the plan saw, None for a new object. `tried` is
@@ -82,7 +83,7 @@ class Step(Document):
     hook: str | None = None
 
 
-class ImageChange(Document):
+class ImageChange(Document, frozen=True, kw_only=True):
     """An image of the release against the one that runs, as local pinned references."""
 
     name: str
@@ -90,7 +91,7 @@ class ImageChange(Document):
     after: str | None = None
 
 
-class Running(Document):
+class Running(Document, frozen=True, kw_only=True):
     """What an environment runs: the revision an inventory holds."""
 
     revision: int = 0
@@ -103,7 +104,7 @@ class Running(Document):
     release_counter: int
 
 
-class Plan(Document):
+class Plan(Document, frozen=True, kw_only=True):
     """A plan."""
 
     schema: Literal["airferry.plan/v1"]
