@@ -1,1 +1,16 @@
 """The vendor's command line: one file a command."""
+
+from importlib import import_module
+
+from airferry_foundation.console.commands import run
+from airferry_bundler.cli.app import app
+
+COMMANDS: tuple[str, ...] = ()
+"""The command modules, in the order of --help."""
+
+
+def main() -> None:
+    """The program `airferry-bundler`."""
+    for command in COMMANDS:
+        import_module(f"{__name__}.{command}")
+    run(app)
