@@ -17,7 +17,7 @@ STAMP := .venv/.made-from-lock
 export PYTHONPATH := $(CURDIR)/fixtures:$(CURDIR)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs demo test check lint types imports fmt bench clean
+.PHONY: help setup programs demo test check lint types imports fmt docs bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ imports: $(STAMP)
 
 fmt: $(STAMP) ## format, and mend what the linter can mend
 	$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+docs: $(STAMP) ## write the generated reference pages again
+	$(BIN)/python docs/reference/generate.py
 
 bench: programs ## measure against the floor (tests/bench)
 	$(BIN)/pytest -q -s tests/bench $(ARGS)
