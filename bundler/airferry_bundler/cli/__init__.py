@@ -2,8 +2,8 @@
 
 from importlib import import_module
 
-from airferry_foundation.console.commands import run
 from airferry_bundler.cli.app import app
+from airferry_foundation.console.commands import run
 
 COMMANDS: tuple[str, ...] = ()
 """The command modules, in the order of --help."""
