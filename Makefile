@@ -23,6 +23,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv from the hashed lock; name what is missing
+	@echo 'The environment .venv is ready.'
 
 $(STAMP): uv.lock pyproject.toml tools/uv-requirements.txt
 	@$(PYTHON) tools/environment.py
