@@ -128,7 +128,8 @@ def _carried_files(spec: Spec, folder: Path) -> Iterator[Mistake]:
 
 def _carried(path: str, folder: Path, place: Place) -> Iterator[Mistake]:
     """A file that travels under its own path needs one that is safe at the other end."""
-    if ".." in PurePosixPath(path).parts or not _fits(Title, path):
+    plain = PurePosixPath(path)
+    if ".." in plain.parts or plain.as_posix() != path or not _fits(Title, path):
         yield (
             place,
             f"{path!r} can't be carried under that name: letters, digits, . _ - / and no ..",
