@@ -66,6 +66,17 @@ def test_a_stateful_set_gets_its_claim_bound(cluster: Cluster, namespace: str) -
     assert cluster.get("pvc", "data-x-0", "-n", namespace)["status"]["phase"] == "Bound"
 
 
+def test_a_volume_goes_with_its_claim(cluster: Cluster, namespace: str) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "x"}}
+    create(cluster, namespace, {**claim, "spec": spec})
+    bound = "--for=jsonpath={.status.phase}=Bound"
+    cluster.kubectl("wait", "pvc/x", bound, "-n", namespace, _WAIT)
+    volume = cluster.get("pvc", "x", "-n", namespace)["spec"]["volumeName"]
+    cluster.kubectl("delete", "pvc/x", "-n", namespace, _WAIT)
+    cluster.kubectl("wait", f"pv/{volume}", "--for=delete", _WAIT)
+
+
 @pytest.mark.parametrize(("stage", "condition"), [(None, "Complete"), ("fail", "Failed")])
 def test_jobs_end_as_their_stage_says(
     cluster: Cluster, namespace: str, stage: str | None, condition: str
