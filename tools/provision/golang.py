@@ -11,7 +11,7 @@ from provision.pins import TOOLS, Pin, cache_folder
 from provision.placing import place, scratch
 from provision.running import Progress, run
 
-# Unoptimised code compiles twice as fast, and is fast enough for tests: docs/explanation has it.
+# Unoptimised code compiles in half the time; signing and the API server are hardly slower for it.
 _COMPILER = "all=-N -l"
 
 

@@ -42,9 +42,10 @@ def provide(pins: list[Pin], progress: Callable[[int], Progress] = Progress) -> 
 
 
 def _build(batch: list[Pin], progress: Progress) -> None:
-    names = ", ".join(f"{pin.name} {pin.version}" for pin in batch)
-    progress.begin(names, sum(pin.seconds for pin in batch))
-    with locked(batch[0].batch, progress):
+    first, more = batch[0], len(batch) - 1
+    name = f"{first.name} {first.version}" + (f" and {more} more" if more else "")
+    progress.begin(name, sum(pin.seconds for pin in batch))
+    with locked(first.batch, progress):
         # Another run may have built them while this one waited.
         if wanted := [pin for pin in batch if find(pin) is None]:
             _bring(wanted, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -52,7 +53,11 @@ class Progress:
 
     def _write(self, text: str, end: str) -> None:
         place = f"[{self._at}/{self._total}] "
-        line = f"\r\x1b[2K{place}{text}{end}" if self._live else f"{place}{text}\n"
+        line = f"{place}{text}\n"
+        if self._live:
+            # A line that wraps could not be rewritten.
+            width = shutil.get_terminal_size().columns - 1
+            line = f"\r\x1b[2K{place + text:.{width}}{end}"
         self._stream.write(line)
         self._stream.flush()
 
