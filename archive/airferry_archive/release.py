@@ -135,7 +135,15 @@ class Attachment(Document, frozen=True, kw_only=True):
     """Something about the release or one of its parts; `title` names it among the files."""
 
     kind: Literal[
-        "sbom", "provenance", "docs", "thresholds", "catalogue", "scan", "values", "manifests"
+        "sbom",
+        "provenance",
+        "docs",
+        "thresholds",
+        "catalogue",
+        "scan",
+        "values",
+        "manifests",
+        "schema",
     ]
     digest: Digest
     title: Title
