@@ -1,0 +1,247 @@
+"""Requests to one registry: who we are, redirects, tries again. Safe to use from several threads.
+
+Invariants: an Authorization header goes to the registry's own origin and nowhere else; nothing that
+can't be sent twice is tried twice; a registry behind https never sends us to plain HTTP.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+
+from airferry_foundation import clock, http
+from airferry_foundation.errors import RegistryError, RegistryUnreachableError
+from airferry_foundation.http import Response, TransportError
+from airferry_registry import answers, tokens
+from airferry_registry.credentials import Login
+from airferry_registry.settings import RegistrySettings
+
+TRIES = 4
+LONGEST_WAIT = 60.0  # seconds; a registry that asks for more gets an error instead
+_REDIRECTS = 5
+_MOVED = frozenset({301, 302, 303, 307, 308})
+_LATER = frozenset({429, 500, 502, 503, 504})
+
+Body = bytes | Iterable[memoryview | bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `what` names it in messages; `scopes` are what its token must allow."""
+
+    method: str
+    url: str
+    what: str
+    scopes: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Body = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be sent twice: a body that flows by can't."""
+        return self.body is None or isinstance(self.body, bytes)
+
+
+class Session:
+    """Sends calls to a registry, and to hosts that it points to, without our credentials."""
+
+    def __init__(self, settings: RegistrySettings, login: Login | None) -> None:
+        self._settings = settings
+        self.origin = settings.origin
+        self._own = http.pool(settings.transport, settings.origin)
+        self._foreign: dict[str, urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
+        self._authority = tokens.Authority(settings.origin, login, self._ask)
+
+    def send(self, call: Call) -> Response:
+        """Send, with a wait and another try after 429, 5xx and cut connections.
+
+        The caller reads the body and releases it (`read`). Raises the errors of `answers` where
+        there is no answer at all.
+        """
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1 or not call.repeatable
+            try:
+                response = self._authorised(call)
+            except TransportError as error:
+                if last or not _passing(error):
+                    raise answers.unreachable(error, _origin(call.url)) from error
+                wait = _backoff(attempt)
+            else:
+                if last or response.status not in _LATER:
+                    return response
+                wait = self._wait(response, attempt, call)
+                _discard(response)
+            clock.pause(wait)
+        raise AssertionError  # pragma: no cover - the last attempt returned or raised
+
+    def expect(self, call: Call, *statuses: int) -> Response:
+        """Like `send`; any other status becomes an error."""
+        response = self.send(call)
+        if response.status in statuses:
+            return response
+        raise self.refusal(call, response)
+
+    def read(self, call: Call, response: Response, cap: int) -> bytes:
+        """A small body, whole, its connection given back; RegistryError if it exceeds `cap`."""
+        parts: list[bytes] = []
+        total = 0
+        try:
+            while part := response.read(64 << 10):
+                total += len(part)
+                if total > cap:
+                    raise RegistryError(
+                        f"registry {self.origin}: {call.what}: the answer has more than the "
+                        f"{cap} bytes that are allowed"
+                    )
+                parts.append(part)
+        except TransportError as error:
+            raise answers.unreachable(error, _origin(call.url)) from error
+        finally:
+            _discard(response)
+        return b"".join(parts)
+
+    def fetch(self, call: Call, cap: int) -> tuple[Response, bytes]:
+        """The answer to a GET that must be 200, and its small body; asked anew after a cut."""
+        for attempt in range(TRIES):
+            response = self.expect(call, 200)
+            try:
+                return response, self.read(call, response, cap)
+            except RegistryUnreachableError:
+                if attempt == TRIES - 1:
+                    raise
+            clock.pause(_backoff(attempt))
+        raise AssertionError  # pragma: no cover - the last attempt returned or raised
+
+    def refusal(self, call: Call, response: Response) -> RegistryError:
+        """The error for an answer to `call`; the connection is given up."""
+        try:
+            return answers.refusal(response, self.origin, call.what, login=self._authority.name)
+        finally:
+            _discard(response)
+
+    def resolve(self, base: str, location: str) -> str:
+        """A Location as an absolute URL; a registry's own host keeps our scheme.
+
+        (A proxy that ends TLS often makes the registry behind it write http.)
+        """
+        url = urljoin(base, location)
+        if urlsplit(url).netloc == urlsplit(self.origin).netloc:
+            return urlsplit(url)._replace(scheme=urlsplit(self.origin).scheme).geturl()
+        if urlsplit(url).scheme != "https" and not self._settings.plain_http:
+            raise RegistryError(
+                f"registry {self.origin} sends us to {url[:200]!r}, away from TLS",
+                "Correct the registry's external address (distribution: http.host).",
+            )
+        return url
+
+    def _authorised(self, call: Call) -> Response:
+        own = _origin(call.url) == self.origin
+        header = self._authority.header(call.scopes, call.what) if own else None
+        response = self._following(call, header)
+        if response.status != 401 or not own:
+            return response
+        challenge = tokens.read_challenge(response.headers.get("WWW-Authenticate", ""))
+        if (header or "").startswith("Basic ") or not call.repeatable:
+            return response
+        _discard(response)
+        return self._following(call, self._authority.answer(challenge, call.scopes, call.what))
+
+    def _following(self, call: Call, header: str | None) -> Response:
+        for _ in range(_REDIRECTS + 1):
+            own = _origin(call.url) == self.origin
+            extra = {"Authorization": header} if own and header else {}
+            response = self._ask(call.method, call.url, {**call.headers, **extra}, call.body)
+            location = response.headers.get("Location")
+            if response.status not in _MOVED or not location:
+                return response
+            _discard(response)
+            if call.method not in {"GET", "HEAD"}:
+                raise RegistryError(
+                    f"registry {self.origin}: {call.what}: it redirects a {call.method} to "
+                    f"{location[:200]!r}",
+                    "Use the address that it redirects to.",
+                )
+            call = replace(call, url=self.resolve(call.url, location))
+        raise RegistryError(f"registry {self.origin}: {call.what}: it redirects in a circle")
+
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Response:
+        return self._pool(url).request(
+            method,
+            url,
+            body=cast(Any, body),  # urllib3 sends any buffer; its types say bytes
+            headers={"Accept-Encoding": "identity", "User-Agent": "airferry", **headers},
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        origin = _origin(url)
+        if origin == self.origin:
+            return self._own
+        with self._lock:
+            if origin not in self._foreign:
+                self._foreign[origin] = http.pool(self._settings.foreign_transport, url)
+            return self._foreign[origin]
+
+    def _wait(self, response: Response, attempt: int, call: Call) -> float:
+        asked = _retry_after(response.headers.get("Retry-After", ""))
+        if asked is None:
+            return _backoff(attempt)
+        if asked > LONGEST_WAIT:
+            _discard(response)
+            raise RegistryError(
+                f"registry {self.origin}: {call.what}: it answers {response.status} and asks to "
+                f"wait {asked:.0f} s",
+                "Give the same command again later; it goes on where it was.",
+            )
+        return asked
+
+
+def _discard(response: Response) -> None:
+    """Give the connection back if the body ends soon, else close it."""
+    try:
+        response.read(64 << 10)
+        if not response.read(1):
+            response.release_conn()
+            return
+    except TransportError:
+        pass
+    response.close()
+
+
+def _passing(error: TransportError) -> bool:
+    """Whether another try may help: a cut or a timeout, but no name, port or certificate."""
+    return isinstance(
+        error, (urllib3.exceptions.ProtocolError, urllib3.exceptions.ReadTimeoutError)
+    )
+
+
+def _backoff(attempt: int) -> float:
+    return float(0.25 * 2**attempt)
+
+
+def _retry_after(header: str) -> float | None:
+    """Seconds out of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
+    text = header.strip()
+    if text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return max((moment - clock.now()).total_seconds(), 0.0)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
