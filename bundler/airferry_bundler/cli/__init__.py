@@ -5,7 +5,10 @@ from importlib import import_module
 from airferry_bundler.cli.app import app
 from airferry_foundation.console.commands import run
 
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = (
+    "sign",
+    "keys",
+)
 """The command modules, in the order of --help."""
 
 
