@@ -69,6 +69,11 @@ def _need_go() -> None:
 
 def _outcome(pin: Pin, error: ProvisionError | None) -> Provided:
     path = find(pin)
-    if path is not None or error is None:
+    if path is not None:
         return Provided(pin, path)
+    if error is None:
+        error = ProvisionError(
+            f"what the package {pin.package} brought is older than {pin.at_least}",
+            f"Put {pin.name} {pin.at_least} or newer on PATH.",
+        )
     return Provided(pin, None, str(error), error.hint)
