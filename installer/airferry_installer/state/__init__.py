@@ -1,1 +1,5 @@
-"""The state folder: trust state, journal, keys, stored renders."""
+"""What a site remembers between two sticks: trust, journal, keys, kept files."""
+
+from airferry_installer.state.folder import StateFolder
+
+__all__ = ["StateFolder"]

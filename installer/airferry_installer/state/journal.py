@@ -1,0 +1,123 @@
+"""The journal: every decision, each entry holding the digest of the one before it.
+
+An entry is a canonical JSON document; the chain begins with 64 zeros. Who changes, takes out or
+reorders an entry breaks the chain at that place, and `verify` names it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from airferry_foundation import clock, documents
+from airferry_foundation.clock import Timestamp
+from airferry_foundation.digests import Digest, digest
+from airferry_foundation.documents import Document
+from airferry_foundation.errors import AirferryError, StateTamperedError
+from airferry_installer.state.database import Database
+
+Fact = str | int | list[str] | None
+
+BEGINNING = "sha256:" + "0" * 64
+_MAX_ENTRY = 1 << 20
+_HINT = "Somebody changed state.db. Restore the state folder from a backup, and find out who."
+
+
+class Entry(Document, frozen=True, kw_only=True):
+    """One decision: what happened, when by the system clock, and its facts."""
+
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    at: Timestamp
+    event: str
+    facts: dict[str, Any]
+    previous: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The journal of a state folder."""
+
+    database: Database
+
+    def append(self, event: str, **facts: Fact) -> Entry:
+        """Write an entry; it is on the disk when this returns."""
+        with self.database.transaction() as connection:
+            return append(connection, event, facts)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, oldest first; StateTamperedError where one can't be read."""
+        return tuple(entry for _, entry in self._rows())
+
+    def head(self) -> str:
+        """The digest of the last entry."""
+        with self.database.snapshot() as connection:
+            return _last(connection)[1]
+
+    def verify(self) -> int:
+        """How many entries there are, each fitting the one before it; StateTamperedError if not.
+
+        Also holds the last `trust remembered` against the trust state that is stored.
+        """
+        head, trusted, count = BEGINNING, None, 0
+        for count, (data, entry) in enumerate(self._rows(), 1):
+            if entry.number != count:
+                raise StateTamperedError(f"journal entry {count} is missing", _HINT)
+            if entry.previous != head:
+                raise StateTamperedError(
+                    f"journal entry {count} ({entry.event}, {entry.at}) does not follow the one "
+                    f"before it: expected {head}, found {entry.previous}",
+                    _HINT,
+                )
+            head = digest(data)
+            trusted = entry.facts["digest"] if entry.event == TRUST_EVENT else trusted
+        self._check_trust(trusted)
+        return count
+
+    def _check_trust(self, expected: object) -> None:
+        with self.database.snapshot() as connection:
+            row = connection.execute("SELECT data FROM documents WHERE name='trust'").fetchone()
+        found = digest(row[0]) if row else None
+        if found != expected:
+            raise StateTamperedError(
+                f"the trust state is not the one that was journalled last: expected {expected}, "
+                f"found {found}",
+                _HINT,
+            )
+
+    def _rows(self) -> Iterator[tuple[bytes, Entry]]:
+        with self.database.snapshot() as connection:
+            rows = connection.execute("SELECT number, entry FROM journal ORDER BY number")
+            for number, data in rows:
+                yield data, _read(number, data)
+
+
+TRUST_EVENT = "trust remembered"
+
+
+def append(connection: sqlite3.Connection, event: str, facts: dict[str, Fact]) -> Entry:
+    """Write an entry inside a transaction that is under way."""
+    number, head = _last(connection)
+    entry = Entry(
+        number=number + 1, at=clock.timestamp(), event=event, facts=dict(facts), previous=head
+    )
+    data = documents.encode(entry)
+    connection.execute("INSERT INTO journal VALUES (?, ?)", (entry.number, data))
+    return entry
+
+
+def _last(connection: sqlite3.Connection) -> tuple[int, str]:
+    query = "SELECT number, entry FROM journal ORDER BY number DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    return (row[0], digest(row[1])) if row else (0, BEGINNING)
+
+
+def _read(number: int, data: bytes) -> Entry:
+    name = f"journal entry {number}"
+    try:
+        return documents.decode(data, Entry, name=name, cap=_MAX_ENTRY, text="any")
+    except AirferryError as error:
+        raise StateTamperedError(error.message, _HINT) from None

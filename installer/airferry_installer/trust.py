@@ -1,0 +1,137 @@
+"""What a site remembers of a vendor's word: roots, pairs, channel, digests, times. Pure data.
+
+One `LineTrust` a product line. Pairs are compared within the epoch of the newest root: a new epoch
+starts floor, counters, revocations and learned times afresh, which is how a vendor recovers from a
+stolen key that ran them far ahead. `seen` is kept over epochs, since its key holds the epoch.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+
+from airferry_archive.release import Name
+from airferry_foundation import clock, documents
+from airferry_foundation.clock import Timestamp
+from airferry_foundation.digests import Digest
+from airferry_foundation.documents import MAX_INTEGER, Document
+from airferry_signing import channel as channels
+from airferry_signing.channel import Channel
+from airferry_signing.roots import RootChain, SignedDocument
+
+MAX_BYTES = 64 << 20
+AHEAD = timedelta(hours=25)
+"""How far a learned time may be ahead of the system clock before it is only a claim."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+
+
+class Signed(Document, frozen=True, kw_only=True):
+    """A document's bytes and its signatures, as they came."""
+
+    document: bytes
+    signatures: tuple[bytes, ...] = ()
+
+
+class Seen(Document, frozen=True, kw_only=True):
+    """Which release has a place (epoch, counter): another one there is an equivocation."""
+
+    epoch: Count
+    counter: Count
+    release: Digest
+
+
+class LineTrust(Document, frozen=True, kw_only=True):
+    """What is remembered of one product line; `roots` begins with the pinned one."""
+
+    product: Name
+    roots: tuple[Signed, ...]
+    epoch: Count
+    floor: Count = 0
+    newest_counter: Count = 0
+    revoked: tuple[Digest, ...] = ()
+    channel: Signed | None = None
+    seen: tuple[Seen, ...] = ()
+    learned: Timestamp | None = None
+    """The newest verified `issued_at` of this epoch."""
+
+    @property
+    def chain(self) -> RootChain:
+        """The roots, from the pinned one to the newest."""
+        return RootChain(tuple(SignedDocument(s.document, s.signatures) for s in self.roots))
+
+    def statement(self) -> Channel | None:
+        """The channel statement that is remembered."""
+        if self.channel is None:
+            return None
+        return channels.read(self.channel.document, name="the remembered channel statement")
+
+    def release_at(self, epoch: int, counter: int) -> str | None:
+        """The digest that was seen at a place."""
+        places = ((seen.epoch, seen.counter, seen.release) for seen in self.seen)
+        return next((release for e, c, release in places if (e, c) == (epoch, counter)), None)
+
+
+class TrustState(Document, frozen=True, kw_only=True):
+    """What a state folder remembers, for all product lines of its site."""
+
+    schema: Literal["airferry.trust/v1"]
+    lines: tuple[LineTrust, ...] = ()
+    clock: Timestamp | None = None
+    """The system clock when a decision was last remembered."""
+
+    def line(self, product: str) -> LineTrust | None:
+        """A product line by name."""
+        return next((line for line in self.lines if line.product == product), None)
+
+    def with_line(self, line: LineTrust) -> TrustState:
+        """The same with one line put in place of what was known of it."""
+        others = [known for known in self.lines if known.product != line.product]
+        lines = tuple(sorted((*others, line), key=lambda one: one.product))
+        return msgspec.structs.replace(self, lines=lines)
+
+
+NOTHING = TrustState(schema="airferry.trust/v1")
+"""What is trusted before a root was pinned."""
+
+
+def read(data: bytes) -> TrustState:
+    """A trust state out of its canonical bytes."""
+    return documents.decode(data, TrustState, name="the trust state", cap=MAX_BYTES)
+
+
+def pinned(chain: RootChain) -> LineTrust:
+    """What is known of a line when its root was pinned and nothing came yet."""
+    newest = chain.newest
+    return LineTrust(product=newest.product, roots=stored(chain), epoch=newest.epoch)
+
+
+def stored(chain: RootChain) -> tuple[Signed, ...]:
+    """A chain as it is remembered."""
+    return tuple(Signed(document=s.document, signatures=s.signatures) for s in chain.signed)
+
+
+class Time(msgspec.Struct, frozen=True):
+    """What time it is, as far as it can be told without a network.
+
+    `claimed` is a learned time more than 25 h ahead of the system clock: windows are withheld then.
+    """
+
+    now: datetime
+    claimed: datetime | None = None
+
+    @property
+    def certain(self) -> bool:
+        """Whether nothing that was learned contradicts the system clock."""
+        return self.claimed is None
+
+
+def trusted_now(trust: TrustState, system: datetime) -> Time:
+    """The latest of system clock and learned times that is at most 25 h ahead of that clock."""
+    texts = [trust.clock, *(line.learned for line in trust.lines)]
+    learned = [clock.read(text) for text in texts if text is not None]
+    near = [moment for moment in learned if moment - system <= AHEAD]
+    far = [moment for moment in learned if moment - system > AHEAD]
+    return Time(max([system, *near]), max(far, default=None))
