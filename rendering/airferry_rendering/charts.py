@@ -251,7 +251,7 @@ _PLACES = (
         re.DOTALL,
     ),
     re.compile(
-        r"(?:template: )?(?P<file>[\w.+-]+/(?:charts/|templates/)\S*?):(?P<line>\d+)(?::\d+)?: "
+        r"(?:template: )?(?P<file>[\w.+-]+/(?:charts/|templates/)\S*?):(?P<line>\d+)(?::\d+)?:?\s+"
         r"(?P<text>.*)",
         re.DOTALL,
     ),

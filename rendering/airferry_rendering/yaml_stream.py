@@ -24,6 +24,7 @@ _Base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INTEGER = re.compile(r"[-+]?(?:0[bB][01]+|0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_DOTTED = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+)?")
 _ENDLESS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE"), True),
@@ -46,6 +47,8 @@ def scalar(text: str) -> Any:
         return text
     if _ENDLESS.fullmatch(text):
         raise _EndlessError(text)
+    if text[0] == "." and not _DOTTED.fullmatch(text):
+        return text
     plain = text.replace("_", "")
     if _INTEGER.fullmatch(plain):
         return _integer(plain)
@@ -77,8 +80,6 @@ class _Loader(_Base):  # type: ignore[misc] # PyYAML's C loader is a type only w
 
 
 def _construct_plain(_loader: Any, node: yaml.ScalarNode) -> Any:
-    if node.style is not None:
-        return node.value
     try:
         return scalar(node.value)
     except _EndlessError:
@@ -94,9 +95,9 @@ def _key(loader: Any, node: yaml.Node) -> str:
     if not isinstance(node, yaml.ScalarNode):
         raise _problem(node, "a key must be plain text")
     value = loader.construct_object(node)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return node.value if isinstance(value, float) or value is None else str(value)
+    if value is None:
+        raise _problem(node, "a key may not be empty")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _construct_unknown(_loader: Any, node: yaml.Node) -> Any:
@@ -107,7 +108,18 @@ def _problem(node: yaml.Node, text: str) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, text, node.start_mark)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:str", _construct_plain)
+def _construct_text(_loader: Any, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_PLAIN = "airferry:plain"
+_Loader.add_implicit_resolver("tag:yaml.org,2002:merge", re.compile("<<$"), ["<"])
+_Loader.add_implicit_resolver(_PLAIN, re.compile(""), None)
+for _kind in ("bool", "int", "float", "null"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _construct_plain)
+_Loader.add_constructor(_PLAIN, _construct_plain)
+_Loader.add_constructor("tag:yaml.org,2002:str", _construct_text)
+_Loader.add_constructor("tag:yaml.org,2002:merge", _construct_text)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_map)
 _Loader.add_constructor(None, _construct_unknown)
 
