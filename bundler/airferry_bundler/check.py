@@ -10,19 +10,19 @@ import msgspec
 
 from airferry_archive.release import Name, Title
 from airferry_bundler.spec import (
+    LOCAL_IMAGES,
     ChartSource,
     Input,
     Spec,
     Target,
     image_source,
+    local_image,
     manifests_name,
     value_set,
 )
 from airferry_foundation import handwritten
 from airferry_foundation.errors import AirferryError
 from airferry_foundation.handwritten import Lines, Place, Problem
-
-LOCAL_IMAGES = ("oci:", "docker-archive:")
 
 Mistake = tuple[Place, str]
 
@@ -68,10 +68,9 @@ def _images(spec: Spec, folder: Path) -> Iterator[Mistake]:
     for number, entry in enumerate(spec.images):
         ref = image_source(entry).ref
         place: Place = ("images", number)
-        scheme, _, rest = ref.partition(":")
         if not ref.startswith(LOCAL_IMAGES):
             continue
-        path = rest.rpartition(":")[0] if scheme == "oci" and ":" in rest else rest
+        path = local_image(ref)[1]
         if not path or path.startswith("/"):
             yield place, f"{ref!r}: the path must be relative to airferry.yaml"
         elif not (folder / path).exists():

@@ -61,9 +61,9 @@ def resolve(name: str, version: str, store: ManifestStore, platforms: Sequence[s
     if isinstance(parsed, Index):
         return _resolve_index(name, stored, parsed, store, platforms)
     found = _platform(name, parsed, store)
-    chosen = _choose(name, {found: stored.descriptor}, platforms)
+    chosen = _choose(name, {found: _described(stored, parsed)}, platforms)
     image = Image(name=name, digest=stored.digest, platforms=dict.fromkeys(chosen, stored.digest))
-    return Resolved(image, (stored.descriptor, *parsed.blobs))
+    return Resolved(image, (_described(stored, parsed), *parsed.blobs))
 
 
 def _resolve_index(
@@ -81,7 +81,7 @@ def _resolve_index(
     pinned = {platform: descriptor.digest for platform, descriptor in chosen.items()}
     whole = set(pinned.values()) == {descriptor.digest for descriptor in offered.values()}
     kept = [c.descriptor for c in index.children if whole or c.descriptor.digest in pinned.values()]
-    blobs = [stored.descriptor]
+    blobs = [_described(stored, index)]
     for descriptor in dict.fromkeys(kept):
         blobs += _child_blobs(name, descriptor, store)
     image = Image(
@@ -137,7 +137,12 @@ def _child_blobs(name: str, child: Descriptor, store: ManifestStore) -> Iterator
     parsed = stored.parse()
     if isinstance(parsed, Index):
         raise RegistryError(f"{name}: its index holds another index, which can't be carried")
-    yield from (stored.descriptor, *parsed.blobs)
+    yield from (_described(stored, parsed), *parsed.blobs)
+
+
+def _described(stored: StoredManifest, parsed: Manifest | Index) -> Descriptor:
+    """What names a manifest; its media type as its own content has it: layouts may not say it."""
+    return Descriptor(stored.digest, len(stored.data), parsed.media_type)
 
 
 def _only(name: str, offered: Iterable[str], pinned: Mapping[str, str]) -> str:

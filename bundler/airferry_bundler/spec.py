@@ -28,6 +28,7 @@ from airferry_foundation.clock import Timestamp
 from airferry_foundation.versions import RangeText, VersionText
 
 FILE_NAME = "airferry.yaml"
+LOCAL_IMAGES = ("oci:", "docker-archive:")
 
 RelativePath = Annotated[str, msgspec.Meta(pattern=r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
 """A path that starts at the folder of airferry.yaml."""
@@ -48,7 +49,7 @@ class Audience(Written, frozen=True, kw_only=True):
 
 
 class ImageSource(Written, frozen=True, kw_only=True):
-    """Where an image is: `host/path:tag`, `oci:FOLDER:TAG` or `docker-archive:FILE`.
+    """Where an image is: `host/path:tag`, `oci:FOLDER[:NAME]` or `docker-archive:FILE[:NAME]`.
 
     `name` is what charts call it, where that does not follow from `ref`.
     """
@@ -189,6 +190,13 @@ def read(path: Path) -> SpecFile:
 def image_source(entry: str | ImageSource) -> ImageSource:
     """An entry of `images:` in its long form."""
     return ImageSource(ref=entry) if isinstance(entry, str) else entry
+
+
+def local_image(ref: str) -> tuple[str, str, str]:
+    """Scheme, path and name inside of `oci:FOLDER[:NAME]` or `docker-archive:FILE[:NAME]`."""
+    scheme, _, rest = ref.partition(":")
+    path, _, name = rest.partition(":")
+    return scheme, path, name
 
 
 def value_set(entry: str | tuple[str, ...]) -> tuple[str, ...]:

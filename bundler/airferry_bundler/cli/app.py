@@ -1,4 +1,9 @@
-"""The application that every command file registers with."""
+"""The application that every command file registers with, and the option that most share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from airferry_foundation.console.commands import application
 
@@ -6,6 +11,10 @@ app = application(
     "airferry-bundler",
     "Pack a product's images, charts and manifests into one signed file; take telemetry in.",
 )
+
+SpecOption = Annotated[
+    Path, typer.Option("--file", "-f", help="The spec, or the folder that holds airferry.yaml.")
+]
 
 
 @app.callback()
