@@ -79,8 +79,6 @@ class TrustState(Document, frozen=True, kw_only=True):
 
     schema: Literal["airferry.trust/v1"]
     lines: tuple[LineTrust, ...] = ()
-    clock: Timestamp | None = None
-    """The system clock when a decision was last remembered."""
 
     def line(self, product: str) -> LineTrust | None:
         """A product line by name."""
@@ -128,10 +126,13 @@ class Time(msgspec.Struct, frozen=True):
         return self.claimed is None
 
 
-def trusted_now(trust: TrustState, system: datetime) -> Time:
-    """The latest of system clock and learned times that is at most 25 h ahead of that clock."""
-    texts = [trust.clock, *(line.learned for line in trust.lines)]
-    learned = [clock.read(text) for text in texts if text is not None]
+def trusted_now(trust: TrustState, system: datetime, last: datetime | None = None) -> Time:
+    """The latest of system clock, journal's `last` entry and learned times.
+
+    Of those, only what is at most 25 h ahead of the system clock counts; the rest is claimed.
+    """
+    learned = [clock.read(line.learned) for line in trust.lines if line.learned is not None]
+    learned += [last] if last is not None else []
     near = [moment for moment in learned if moment - system <= AHEAD]
     far = [moment for moment in learned if moment - system > AHEAD]
     return Time(max([system, *near]), max(far, default=None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -24,6 +25,7 @@ Fact = str | int | list[str] | None
 
 BEGINNING = "sha256:" + "0" * 64
 _MAX_ENTRY = 1 << 20
+_LAST = "SELECT number, entry FROM journal ORDER BY number DESC LIMIT 1"
 _HINT = "Somebody changed state.db. Restore the state folder from a backup, and find out who."
 
 
@@ -56,6 +58,12 @@ class Journal:
         """The digest of the last entry."""
         with self.database.snapshot() as connection:
             return _last(connection)[1]
+
+    def last_time(self) -> datetime | None:
+        """When the last entry was written, None for an empty journal."""
+        with self.database.snapshot() as connection:
+            row = connection.execute(_LAST).fetchone()
+        return clock.read(_read(*row).at) if row else None
 
     def verify(self) -> int:
         """How many entries there are, each fitting the one before it; StateTamperedError if not.
@@ -110,8 +118,7 @@ def append(connection: sqlite3.Connection, event: str, facts: dict[str, Fact]) -
 
 
 def _last(connection: sqlite3.Connection) -> tuple[int, str]:
-    query = "SELECT number, entry FROM journal ORDER BY number DESC LIMIT 1"
-    row = connection.execute(query).fetchone()
+    row = connection.execute(_LAST).fetchone()
     return (row[0], digest(row[1])) if row else (0, BEGINNING)
 
 
