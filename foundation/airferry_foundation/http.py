@@ -28,6 +28,9 @@ TransportError = urllib3.exceptions.HTTPError
 
 Response = urllib3.BaseHTTPResponse
 
+UnixPool = HTTPConnectionPool
+"""Connections to a unix socket."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transport:

@@ -7,6 +7,7 @@ an error: only the program's name and the end of its stderr are.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -111,23 +112,32 @@ def service(
     environment: Mapping[str, str] | None = None,
     inherit: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program beside us for the length of the body, then end it and wait for it."""
-    command = [str(argument) for argument in arguments]
+    """Run a program beside us for the length of the body, then end it and wait for it.
+
+    Where there is setpriv (util-linux), the kernel ends it also if we are killed ourselves.
+    """
+    command = [*_dying_with_us(), *(str(argument) for argument in arguments)]
+    program = str(arguments[0])
+    if shutil.which(program) is None:
+        raise ProgramMissingError(f"{program} can't be started: it is not there")
     with log.open("wb") as output:
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment_of(environment, inherit=inherit),
-            )
-        except FileNotFoundError:
-            raise ProgramMissingError(f"{command[0]} can't be started: it is not there") from None
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment_of(environment, inherit=inherit),
+        )
     try:
         yield child
     finally:
         _end(child)
+
+
+def _dying_with_us() -> list[str]:
+    """The words that make a child get SIGKILL when its parent is gone (prctl PR_SET_PDEATHSIG)."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 def await_path(path: Path, child: subprocess.Popen[bytes], *, timeout: float, log: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 import typer
@@ -30,11 +32,13 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `app` and leave the process with the right exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(_format_of(given))
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         app(args=given, standalone_mode=True)
     except AirferryError as error:
         _leave(output, error)
-    except KeyboardInterrupt:
+    except _Stopped:
         _leave(output, Interrupted("interrupted", "Give the same command again to go on."))
     except BrokenPipeError:
         os._exit(0)
@@ -43,6 +47,15 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     except OSError as error:
         _leave(output, _of_machine(error))
     raise SystemExit(0)
+
+
+class _Stopped(BaseException):
+    """Ctrl-C or SIGTERM: unwinds everything, past typer, which would make exit code 1 of it."""
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise _Stopped
 
 
 def _of_machine(error: OSError) -> AirferryError:
