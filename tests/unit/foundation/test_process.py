@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -69,11 +70,12 @@ def test_a_service_that_is_not_there_is_missing(tmp_path: Path) -> None:
 def test_a_service_dies_with_us_even_if_we_are_killed(tmp_path: Path) -> None:
     told = tmp_path / "child"
     script = f"""
-import os, pathlib
+import os, pathlib, time
 from airferry_foundation import process
 log = pathlib.Path({str(tmp_path / "log")!r})
 with process.service(["sleep", "600"], log=log) as child:
     pathlib.Path({str(told)!r}).write_text(str(child.pid))
+    time.sleep(0.5)  # until setpriv has become sleep
     os.kill(os.getpid(), 9)
 """
     assert process.run([sys.executable, "-c", script]).code == -9
