@@ -1,1 +1,1 @@
-"""The Kubernetes API, through the socket of kubectl proxy."""
+"""The cluster: a client over `kubectl proxy`, and what its answers mean."""
