@@ -73,6 +73,9 @@ class Inventory(Document, frozen=True, kw_only=True):
     previous: Running | None = None
     target: Running | None = None
     objects: tuple[InventoryObject, ...] = ()
+    attempt: int = 0
+    """How often the change was taken up again; each time moves the resourceVersion, so that an
+    installer which was thought gone stops at its next write."""
     hooks_done: tuple[str, ...] = ()
     """Hooks of `plan` that have ended well; they are not run twice."""
     consumed: tuple[Consumed, ...] = ()
