@@ -1,0 +1,189 @@
+"""Blobs to and from a real registry: streamed, mounted, never committed when wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airferry_fixtures.servers.registry import RegistryServer
+from airferry_foundation.digests import digest
+from airferry_foundation.errors import (
+    BundleMismatchError,
+    RegistryError,
+    RegistryMismatchError,
+    RegistryMissingError,
+)
+from airferry_registry import pull, push
+from airferry_registry.client import RegistryClient
+from airferry_registry.settings import RegistrySettings
+from airferry_registry.streams import chunks
+
+MIB = 1 << 20
+ABSENT = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def client(registry: RegistryServer) -> RegistryClient:
+    return RegistryClient(RegistrySettings(registry.address, plain_http=True))
+
+
+def pieces(data: bytes, size: int = MIB) -> list[memoryview]:
+    view = memoryview(data)
+    return [view[at : at + size] for at in range(0, len(data), size)]
+
+
+def fetched(client: RegistryClient, repository: str, data: bytes) -> bytes:
+    got = bytearray()
+    pull.fetch(client, repository, digest(data), len(data), got.extend)
+    return bytes(got)
+
+
+def push_bytes(client: RegistryClient, repository: str, data: bytes, **more: int) -> str:
+    push.push_blob(client, repository, digest(data), len(data), pieces(data), **more)
+    return digest(data)
+
+
+@pytest.mark.parametrize("size", [0, 1, MIB, 3 * MIB + 7])
+def test_a_blob_comes_back(client: RegistryClient, repository_prefix: str, size: int) -> None:
+    data = os.urandom(size)
+    assert client.blob_size(repository_prefix, digest(data)) is None
+    push_bytes(client, repository_prefix, data)
+    assert client.blob_size(repository_prefix, digest(data)) == size
+    assert fetched(client, repository_prefix, data) == data
+
+
+@pytest.mark.parametrize("chunk", [MIB, 700_001, 4 * MIB - 1])
+def test_a_big_blob_goes_in_chunks(
+    client: RegistryClient, repository_prefix: str, chunk: int
+) -> None:
+    data = os.urandom(4 * MIB)
+    push_bytes(client, repository_prefix, data, chunk_size=chunk)
+    assert fetched(client, repository_prefix, data) == data
+
+
+def test_streams_start_anywhere(client: RegistryClient, repository_prefix: str) -> None:
+    data = os.urandom(2 * MIB)
+    name = push_bytes(client, repository_prefix, data)
+    source = client.blobs(repository_prefix)
+    with source.open(name, 5) as reader:
+        assert b"".join(bytes(chunk) for chunk in chunks(reader)) == data[5:]
+    with source.open(name) as reader:  # left early: the connection is not used again
+        buffer = memoryview(bytearray(10))
+        assert reader.readinto(buffer)
+    assert client.small_blob(repository_prefix, name) == data
+
+
+def test_small_blobs_are_capped(client: RegistryClient, repository_prefix: str) -> None:
+    name = push_bytes(client, repository_prefix, b"x" * 100)
+    assert client.small_blob(repository_prefix, name, cap=100) == b"x" * 100
+    with pytest.raises(RegistryError, match="more than the 99 bytes"):
+        client.small_blob(repository_prefix, name, cap=99)
+
+
+def test_four_at_once(client: RegistryClient, repository_prefix: str) -> None:
+    blobs = [os.urandom(MIB + number) for number in range(12)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda data: push_bytes(client, repository_prefix, data), blobs))
+        got = list(threads.map(lambda data: fetched(client, repository_prefix, data), blobs))
+    assert got == blobs
+
+
+def test_a_blob_that_hashes_wrong_is_never_committed(
+    client: RegistryClient, repository_prefix: str
+) -> None:
+    data = os.urandom(2 * MIB)
+    for chunk_size in (MIB, 8 * MIB):
+        with pytest.raises(RegistryMismatchError, match="digest"):
+            push.push_blob(
+                client, repository_prefix, ABSENT, len(data), pieces(data), chunk_size=chunk_size
+            )
+    assert client.blob_size(repository_prefix, ABSENT) is None
+    assert client.blob_size(repository_prefix, digest(data)) is None
+
+
+def test_a_source_that_fails_leaves_nothing(client: RegistryClient, repository_prefix: str) -> None:
+    data = os.urandom(3 * MIB)
+
+    def source() -> Iterator[memoryview]:
+        yield from pieces(data)[:2]
+        raise BundleMismatchError("the bundle's bytes are wrong")
+
+    for chunk_size in (MIB, 8 * MIB):
+        with pytest.raises(BundleMismatchError):
+            push.push_blob(
+                client, repository_prefix, digest(data), len(data), source(), chunk_size=chunk_size
+            )
+    assert client.blob_size(repository_prefix, digest(data)) is None
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_wrong_size_is_never_committed(
+    client: RegistryClient, repository_prefix: str, change: int
+) -> None:
+    data = os.urandom(1000)
+    with pytest.raises(RegistryMismatchError, match="1000 bytes"):
+        push.push_blob(client, repository_prefix, digest(data), 1000 + change, [data])
+    with pytest.raises(RegistryMissingError):
+        client.small_blob(repository_prefix, digest(data))
+
+
+def test_what_another_repository_has_is_mounted(
+    client: RegistryClient, repository_prefix: str
+) -> None:
+    data = os.urandom(1000)
+    here, there = f"{repository_prefix}/here", f"{repository_prefix}/there"
+    name = push_bytes(client, there, data)
+    assert client.mount(here, name, there)
+    assert fetched(client, here, data) == data
+    assert not client.mount(here, ABSENT, there)
+
+
+def test_the_cheapest_way_is_taken(client: RegistryClient, repository_prefix: str) -> None:
+    data = os.urandom(1000)
+    repositories = [f"{repository_prefix}/{name}" for name in "abb"]
+    ways = [
+        push.mount_or_push(
+            client, repository, digest(data), 1000, [data], mount_from=repositories[:1]
+        )
+        for repository in repositories
+    ]
+    assert ways == ["sent", "mounted", "present"]
+
+
+def test_a_prefix_stands_before_every_repository(
+    registry: RegistryServer, client: RegistryClient, repository_prefix: str
+) -> None:
+    settings = RegistrySettings.of(f"{registry.address}/{repository_prefix}", plain_http=True)
+    inside = RegistryClient(settings)
+    name = push_bytes(inside, "a/b", b"data")
+    assert client.blob_size(f"{repository_prefix}/a/b", name) == 4
+    assert inside.mount("c", name, "a/b")
+
+
+def test_a_missing_blob_is_named(client: RegistryClient, repository_prefix: str) -> None:
+    with pytest.raises(RegistryMissingError, match=ABSENT) as caught:
+        pull.fetch(client, repository_prefix, ABSENT, 1, print)
+    assert client.settings.address in caught.value.message
+
+
+def test_pulling_with_a_wrong_size_or_sink(client: RegistryClient, repository_prefix: str) -> None:
+    name = push_bytes(client, repository_prefix, b"data")
+    for size in (3, 5):
+        with pytest.raises(RegistryMismatchError):
+            pull.fetch(client, repository_prefix, name, size, lambda _: None)
+
+
+def test_damage_in_the_storage_is_found(
+    registry: RegistryServer, client: RegistryClient, repository_prefix: str
+) -> None:
+    data = os.urandom(1000)
+    name = push_bytes(client, repository_prefix, data)
+    path = registry.folder / f"data/docker/registry/v2/blobs/sha256/{name[7:9]}/{name[7:]}/data"
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(RegistryMismatchError, match="digest"):
+        pull.fetch(client, repository_prefix, name, 1000, lambda _: None)
+    with pytest.raises(RegistryMismatchError, match="digest"):
+        client.small_blob(repository_prefix, name)

@@ -1,0 +1,61 @@
+"""Challenges as registries write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airferry_registry.session import _retry_after
+from airferry_registry.settings import RegistrySettings
+from airferry_registry.tokens import read_challenge
+
+
+def test_a_bearer_challenge() -> None:
+    header = 'Bearer realm="https://auth.example/token",service="r",scope="repository:a:pull,push"'
+    found = read_challenge(header)
+    assert found.scheme == "bearer"
+    assert found.parameters == {
+        "realm": "https://auth.example/token",
+        "service": "r",
+        "scope": "repository:a:pull,push",
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "scheme", "parameters"),
+    [
+        ('Basic realm="x"', "basic", {"realm": "x"}),
+        ("BASIC realm=x", "basic", {"realm": "x"}),
+        ("Basic", "basic", {}),
+        ("", "", {}),
+        ('Bearer realm = "a" , service = b', "bearer", {"realm": "a", "service": "b"}),
+        ("Bearer ,,,===", "bearer", {}),
+    ],
+)
+def test_odd_challenges(header: str, scheme: str, parameters: dict[str, str]) -> None:
+    found = read_challenge(header)
+    assert (found.scheme, found.parameters) == (scheme, parameters)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("3", 3.0), (" 0 ", 0.0), ("", None), ("soon", None), ("-1", None),
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)  # fmt: skip
+def test_retry_after(header: str, seconds: float | None) -> None:
+    assert _retry_after(header) == seconds
+
+
+def test_settings_out_of_an_address() -> None:
+    found = RegistrySettings.of("registry.example:5000/mirror/x", plain_http=True)
+    assert (found.origin, found.prefix) == ("http://registry.example:5000", "mirror/x")
+    assert found.repository("a") == "mirror/x/a"
+    assert RegistrySettings.of("registry.example").repository("a") == "a"
+    assert RegistrySettings("docker.io").origin == "https://registry-1.docker.io"
+
+
+def test_the_client_certificate_stays_at_home() -> None:
+    found = RegistrySettings("r.example", client_certificate=Path("c"), client_key=Path("k"))
+    assert found.foreign_transport.client_certificate is None
+    assert found.foreign_transport.client_key is None
