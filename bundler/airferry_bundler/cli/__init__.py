@@ -6,7 +6,13 @@ from airferry_bundler.cli.app import app
 from airferry_foundation.console.commands import run
 
 COMMANDS: tuple[str, ...] = (
+    "init",
+    "lock",
+    "release",
     "sign",
+    "build",
+    "inspect",
+    "diff",
     "keys",
 )
 """The command modules, in the order of --help."""

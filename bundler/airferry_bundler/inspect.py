@@ -1,0 +1,143 @@
+"""What a bundle's header says: read alone, and judged by nothing but the roots that it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airferry_archive import release as releases
+from airferry_archive.layout import Header
+from airferry_archive.reader import BundleReader
+from airferry_archive.release import Blob, Image, Release
+from airferry_bundler import lock as locks
+from airferry_bundler.assemble import image_repository
+from airferry_foundation import documents, files
+from airferry_foundation.digests import digest
+from airferry_foundation.errors import RootError, TrustError
+from airferry_signing import cosign as cosigns
+from airferry_signing import roots
+
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSeen:
+    """An image of a bundle; `size` is the bytes of the blobs of its repository."""
+
+    name: str
+    digest: str
+    platforms: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A header, for people and scripts. `refusal` says why it is not even self-consistent."""
+
+    release: Release
+    release_digest: str
+    file_size: int
+    images: tuple[ImageSeen, ...]
+    root: int
+    signers: tuple[str, ...]
+    refusal: str
+
+    @property
+    def verdict(self) -> str:
+        """One line on the signatures."""
+        if self.refusal:
+            return f"no: {self.refusal}"
+        return "yes, by the roots that it carries itself; whose they are, it can't prove"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What the release is, in the order it is shown."""
+        said = self.release
+        blobs = sum(blob.size for blob in said.blobs)
+        return (
+            ("product", said.product),
+            ("version", said.version),
+            ("counter", f"{said.release_counter} (epoch {said.epoch})"),
+            ("floor", str(said.security_floor)),
+            ("customers", _party(said.audience.customers)),
+            ("environments", _party(said.audience.environments)),
+            ("platforms", " ".join(said.platforms)),
+            ("issued", said.issued_at),
+            ("charts", " ".join(f"{c.name}:{c.version}" for c in said.charts) or "none"),
+            ("release", self.release_digest),
+            ("blobs", f"{len(said.blobs)} of {blobs} bytes, in a file of {self.file_size} bytes"),
+        )
+
+    def content(self) -> dict[str, Any]:
+        """The same for scripts."""
+        return {
+            **dict(self.facts),
+            "images": msgspec.to_builtins(self.images),
+            "blob_count": len(self.release.blobs),
+            "blob_bytes": sum(blob.size for blob in self.release.blobs),
+            "file_size": self.file_size,
+            "root": self.root,
+            "signers": self.signers,
+            "self_consistent": not self.refusal,
+            "refusal": self.refusal,
+        }
+
+
+def inspect(path: Path) -> Seen:
+    """Read a bundle's header; no blob is looked at."""
+    with BundleReader.open(path) as reader:
+        header, release = reader.header, reader.release()
+    root, signers, refusal = _judge(header)
+    return Seen(
+        release=release,
+        release_digest=digest(header.release),
+        file_size=path.stat().st_size,
+        images=tuple(_seen(image, release.blobs) for image in release.images),
+        root=root,
+        signers=signers,
+        refusal=refusal,
+    )
+
+
+def read_release(path: Path) -> Release:
+    """The release in a bundle, in a release.json, or in an airferry.lock. Nothing is verified."""
+    with files.media_errors(path), path.open("rb") as file:
+        head = file.read(4)
+    if head == _ZSTD:
+        with BundleReader.open(path) as reader:
+            return reader.release()
+    if path.name.endswith(".lock"):
+        return locks.decode(files.read_capped(path, locks.MAX_BYTES), name=str(path)).release
+    data = files.read_capped(path, releases.MAX_BYTES)
+    return documents.decode(data, Release, name=str(path), cap=releases.MAX_BYTES)
+
+
+def _judge(header: Header) -> tuple[int, tuple[str, ...], str]:
+    """The newest carried root's number, whose keys signed, and why it would be refused."""
+    cosign = cosigns.available()
+    try:
+        first = header.roots.get(min(header.roots, default=0))
+        if first is None:
+            raise RootError("it carries no roots")
+        chain = roots.pin(header.roots, digest(first.document), cosign=cosign)
+    except TrustError as error:
+        return 0, (), error.message
+    signed = header.signed_release
+    try:
+        signers = roots.accept(signed, "release", chain.newest, name="release.json", cosign=cosign)
+    except TrustError as error:
+        return chain.number, (), error.message
+    return chain.number, tuple(sorted(signers)), ""
+
+
+def _seen(image: Image, blobs: tuple[Blob, ...]) -> ImageSeen:
+    repository = image_repository(image.name)
+    size = sum(blob.size for blob in blobs if repository in blob.repositories)
+    return ImageSeen(image.name, image.digest, tuple(sorted(image.platforms)), size)
+
+
+def _party(names: tuple[str, ...] | str) -> str:
+    return names if isinstance(names, str) else " ".join(names)
