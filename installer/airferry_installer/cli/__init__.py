@@ -5,7 +5,7 @@ from importlib import import_module
 from airferry_foundation.console.commands import run
 from airferry_installer.cli.app import app
 
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = ("telemetry",)
 """The command modules, in the order of --help."""
 
 

@@ -1,0 +1,84 @@
+"""What an environment runs, as the state folder knows it, and to whom its telemetry may go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airferry_archive import release as releases
+from airferry_archive.release import Release
+from airferry_foundation import documents
+from airferry_foundation.errors import StateMissingError, TelemetryRefusedError
+from airferry_installer import revisions
+from airferry_installer.planning.plan import MAX_BYTES as MAX_PLAN
+from airferry_installer.planning.plan import Plan, Running
+from airferry_installer.revisions import Revision
+from airferry_installer.state import StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product of an environment: its kept revisions, oldest first, and what runs."""
+
+    name: str
+    history: tuple[Revision, ...]
+    running: Running | None
+
+
+def products(state: StateFolder, environment: str) -> tuple[Product, ...]:
+    """The products that were ever applied to an environment."""
+    found = []
+    for name in state.site().products:
+        history = revisions.kept(state, environment, name)
+        if history:
+            applied = [one.running for one in history if one.outcome == "applied"]
+            found.append(Product(name, history, applied[-1] if applied else None))
+    return tuple(found)
+
+
+def inventory_namespace(state: StateFolder, environment: str, product: Product) -> str | None:
+    """Where the product's in-cluster inventory is: as its newest plan said."""
+    try:
+        data = state.kept("plan", product.history[-1].plan)
+    except StateMissingError:
+        return state.site().environment(environment).inventory_namespace
+    return documents.decode(data, Plan, name="the kept plan", cap=MAX_PLAN, text="any").namespace
+
+
+def recipient(state: StateFolder, running: Sequence[Running]) -> str:
+    """The one key that the running releases name for the site's region and purpose.
+
+    TelemetryRefusedError if they name none, or several.
+    """
+    site = state.site().telemetry
+    named = {
+        key
+        for one in running
+        if (key := _recipient(_release(state, one), site.region, site.purpose)) is not None
+    }
+    if not named:
+        raise TelemetryRefusedError(
+            f"no running release names a recipient for region {site.region!r} and purpose "
+            f"{site.purpose!r}",
+            "Nothing can be exported: ask the vendor, or see `telemetry:` in site.yaml.",
+        )
+    if len(named) > 1:
+        raise TelemetryRefusedError(
+            "the running releases name different recipients: " + ", ".join(sorted(named)),
+            "One file can be read by all its recipients, so one is not made for several.",
+        )
+    return named.pop()
+
+
+def _recipient(release: Release | None, region: str, purpose: str) -> str | None:
+    if release is None or release.telemetry is None:
+        return None
+    return release.telemetry.recipients.get(region, {}).get(purpose)
+
+
+def _release(state: StateFolder, running: Running) -> Release | None:
+    try:
+        data = state.kept("release", running.release)
+    except StateMissingError:
+        return None
+    return documents.decode(data, Release, name="the kept release", cap=releases.MAX_BYTES)
