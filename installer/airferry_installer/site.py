@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from airferry_archive.release import InputName, Name, Namespace
+from airferry_archive.release import InputName, Name, Namespace, Platform
 from airferry_foundation import handwritten
 from airferry_foundation.errors import InputError
 
@@ -111,6 +111,8 @@ class Site(_Part, frozen=True, kw_only=True):
     policy: str = "none"
     """A signed policy file beside this one, or `none`."""
     environments: dict[Name, Environment]
+    platforms: tuple[Platform, ...] = ()
+    """What the site's nodes run, such as linux/amd64; if set, other bundles are refused."""
     telemetry: TelemetrySite = TelemetrySite()
 
     def environment(self, name: str) -> Environment:

@@ -5,7 +5,15 @@ from importlib import import_module
 from airferry_foundation.console.commands import run
 from airferry_installer.cli.app import app
 
-COMMANDS: tuple[str, ...] = ("telemetry",)
+COMMANDS: tuple[str, ...] = (
+    "init",
+    "doctor",
+    "inspect",
+    "verify",
+    "load",
+    "history",
+    "telemetry",
+)
 """The command modules, in the order of --help."""
 
 

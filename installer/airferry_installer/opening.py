@@ -1,0 +1,124 @@
+"""The one way in for every command that opens a bundle: header, admission, then its bytes.
+
+Nothing of a bundle is used before `admission.admit` let it pass. What was learned (roots, channel
+statement, places, floor) is remembered and journalled before anything else happens, also when the
+release is refused. `inspect` judges in the same way but saves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from airferry_archive.layout import Header
+from airferry_archive.reader import BundleReader
+from airferry_archive.release import Release
+from airferry_foundation import clock
+from airferry_foundation.errors import AirferryError
+from airferry_installer import admission
+from airferry_installer.admission import Context, Verdict
+from airferry_installer.state import StateFolder
+from airferry_signing import cosign
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A bundle that was admitted: its reader is bound to the release."""
+
+    reader: BundleReader
+    release: Release
+    verdict: Verdict
+
+
+@contextmanager
+def open_admitted(
+    state: StateFolder, file: Path, *, environment: str | None = None, save: bool = True
+) -> Iterator[tuple[BundleReader, Release]]:
+    """Open a bundle that is admitted here; raises why it is refused."""
+    with open_judged(state, file, environment=environment, save=save) as opened:
+        yield opened.reader, opened.release
+
+
+@contextmanager
+def open_judged(
+    state: StateFolder, file: Path, *, environment: str | None = None, save: bool = True
+) -> Iterator[Opened]:
+    """Like `open_admitted`, with the verdict."""
+    with BundleReader.open(file) as reader:
+        verdict = judge(state, reader.header, file.name, environment=environment, save=save)
+        release = verdict.admitted()
+        try:
+            reader.bind(release)
+        except AirferryError as error:
+            if save:
+                journal_refusal(state, file.name, verdict.digest, error)
+            raise
+        yield Opened(reader, release, verdict)
+
+
+def judge(
+    state: StateFolder,
+    header: Header,
+    name: str,
+    *,
+    environment: str | None = None,
+    save: bool = True,
+) -> Verdict:
+    """The verdict on a header; with `save`, what was learned is remembered and journalled.
+
+    `name` is the file's, for the journal. Raises only what is wrong with state or site.
+    """
+    with state.exclusive() if save else nullcontext():
+        known = state.trust()
+        learned, verdict = admission.admit(header, known, context(state, environment))
+        if not save:
+            return verdict
+        state.remember(learned)
+        if verdict.refusal is not None:
+            journal_refusal(state, name, verdict.digest, verdict.refusal)
+        elif (release := verdict.release) is not None:
+            state.journal.append(
+                "admitted",
+                file=name,
+                release=verdict.digest,
+                product=release.product,
+                version=release.version,
+                epoch=release.epoch,
+                counter=release.release_counter,
+                root=verdict.root_number,
+                signers=sorted(verdict.signers),
+            )
+        return verdict
+
+
+def context(state: StateFolder, environment: str | None = None) -> Context:
+    """Where and when: out of site.yaml, clock and journal. InputError if there is no such place."""
+    site = state.site()
+    if environment is not None:
+        site.environment(environment)
+    return Context(
+        now=clock.now(),
+        last=state.journal.last_time(),
+        customer=site.customer,
+        products=site.products,
+        environments=tuple(site.environments),
+        platforms=site.platforms,
+        environment=environment,
+        installer=version("airferry"),
+        cosign=cosign.available(),
+    )
+
+
+def journal_refusal(state: StateFolder, file: str, release: str, error: AirferryError) -> None:
+    """Journal that a bundle was refused; `file` is its name, `release` its digest."""
+    state.journal.append(
+        "refused",
+        file=file,
+        release=release,
+        error=type(error).__name__,
+        exit_code=error.exit_code,
+        message=error.message[:2000],
+    )
