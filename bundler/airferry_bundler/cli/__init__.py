@@ -14,6 +14,8 @@ COMMANDS: tuple[str, ...] = (
     "inspect",
     "diff",
     "keys",
+    "telemetry",
+    "fleet",
 )
 """The command modules, in the order of --help."""
 
