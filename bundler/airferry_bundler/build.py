@@ -1,0 +1,146 @@
+"""Signed release and blobs to the bundle. Needs no key; reads nothing from a network but blobs.
+
+Nothing is downloaded before everything signed has been judged. Called again after any
+interruption, it goes on from the blobs that are in OUT.partial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from airferry_archive import generated
+from airferry_archive.carriage import Carriage
+from airferry_archive.layout import Header
+from airferry_archive.release import MAX_BYTES, Release
+from airferry_archive.writer import BundleWriter
+from airferry_bundler import content as contents
+from airferry_bundler import lock as locks
+from airferry_bundler import release as releases
+from airferry_bundler import signed_release, signing_keys
+from airferry_bundler.assemble import packed_blobs
+from airferry_bundler.charts import carried_charts
+from airferry_bundler.content import LocalContent
+from airferry_bundler.fill import WORKERS, fill
+from airferry_bundler.lock import Lock
+from airferry_bundler.origins import Origins
+from airferry_bundler.signed_release import SignedRelease
+from airferry_bundler.spec import SpecFile
+from airferry_bundler.supply import Supply
+from airferry_foundation import documents, files
+from airferry_foundation.digests import digest
+from airferry_foundation.errors import InputError, MissingInputError
+from airferry_foundation.progress import SILENT, Progress
+from airferry_signing import cosign as cosigns
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A bundle: where it is, its bytes, what is in it, and who signed."""
+
+    path: Path
+    size: int
+    release: Release
+    digest: str
+    signers: tuple[str, ...]
+
+    @property
+    def blob_bytes(self) -> int:
+        """The bytes of its unique blobs."""
+        return sum(blob.size for blob in self.release.blobs)
+
+
+def build(
+    spec_file: SpecFile, out: Path, *, progress: Progress = SILENT, workers: int = WORKERS
+) -> Built:
+    """Write the bundle of a locked, released and signed spec to `out` (a file or a folder).
+
+    Raises LockOutdatedError, ThresholdError and the like before anything is written.
+    """
+    lock, content = _fresh_lock(spec_file)
+    data = _release_file(spec_file.folder, lock)
+    signed = signed_release.judge(spec_file.folder, lock.release, data, cosigns.available())
+    path = bundle_path(out, lock.release)
+    supply = Supply(_packed(spec_file, lock, content), Origins(spec_file), lock.origins)
+    with BundleWriter.open(path, _header(lock.release, signed), progress=progress) as writer:
+        missing = sum(blob.size for blob in writer.missing())
+        settled = sum(blob.size for blob in lock.release.blobs) - missing
+        fill(writer, supply, progress=progress, settled=settled, workers=workers)
+        writer.finish()
+    return Built(
+        path=path,
+        size=path.stat().st_size,
+        release=lock.release,
+        digest=digest(data),
+        signers=tuple(sorted(signed.signers)),
+    )
+
+
+def release_and_sign(spec_file: SpecFile, keys: Path, passphrase: Callable[[], str]) -> None:
+    """What `build --keys` does first: write release.json, and sign it with keys of a folder.
+
+    Raises ProgramMissingError where there is no cosign, MissingInputError where no key fits.
+    """
+    program = cosigns.find()
+    chain, _ = signed_release.own_roots(spec_file.folder, program)
+    made = releases.make(spec_file)
+    signing_keys.sign_release(made.path, keys, chain.newest, passphrase, program)
+
+
+def bundle_path(out: Path, release: Release) -> Path:
+    """Where the bundle goes: `out`, or in that folder `<product>-<version>.tar.zst`."""
+    if out.is_dir():
+        return out / f"{release.product}-{release.version}.tar.zst"
+    if not out.name.endswith(".tar.zst"):
+        raise InputError(
+            f"{out} does not end in .tar.zst", "Name a file OUT.tar.zst, or a folder that exists."
+        )
+    return out
+
+
+def _fresh_lock(spec_file: SpecFile) -> tuple[Lock, LocalContent]:
+    lock = locks.read(spec_file.folder)
+    content = contents.gather(spec_file)
+    locks.expect_fit(lock, spec_file, content.sources)
+    return lock, content
+
+
+def _release_file(folder: Path, lock: Lock) -> bytes:
+    """The bytes of release.json, if they are what the lock calls for."""
+    path = folder / releases.FILE_NAME
+    if not path.exists():
+        raise MissingInputError(f"{path} does not exist", "Run `airferry-bundler release` first.")
+    data = files.read_capped(path, MAX_BYTES)
+    if data != releases.release_bytes(lock):
+        raise InputError(
+            f"{path} is not the release of {locks.FILE_NAME}: one of them was made later",
+            "Run `airferry-bundler release`, and let it be signed again.",
+        )
+    return data
+
+
+def _packed(spec_file: SpecFile, lock: Lock, content: LocalContent) -> Mapping[str, bytes]:
+    pinned = {chart.name: chart.digest for chart in lock.release.charts}
+    charts = carried_charts(spec_file, content, Origins(spec_file), pinned)
+    return packed_blobs(spec_file.spec, content, charts)
+
+
+def _header(release: Release, signed: SignedRelease) -> Header:
+    carriage = Carriage(
+        schema="airferry.carriage/v1",
+        release=digest(signed.signed.document),
+        kind="full",
+        blobs=tuple(sorted(blob.digest for blob in release.blobs)),
+    )
+    members = generated.member_bytes(release)
+    return Header(
+        release=signed.signed.document,
+        signatures=signed.signed.signatures,
+        roots=signed.roots,
+        channel=signed.channel,
+        carriage=documents.encode(carriage),
+        readme=members[generated.README],
+        oci_layout=members[generated.OCI_LAYOUT],
+        index=members[generated.INDEX],
+    )

@@ -1,0 +1,91 @@
+"""Brings blobs into a bundle that is being written: several at once, straight to their places."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+from airferry_archive.release import Blob
+from airferry_archive.writer import BundleWriter
+from airferry_bundler.supply import Supply
+from airferry_foundation.progress import Progress, Task
+
+WORKERS = 4
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error: another worker has raised the real one
+    """Another worker failed."""
+
+
+def fill(
+    writer: BundleWriter,
+    supply: Supply,
+    *,
+    progress: Progress,
+    settled: int,
+    workers: int = WORKERS,
+) -> None:
+    """Deliver every blob that the bundle lacks; raises the first failure, when all have stopped.
+
+    `settled` are the bytes that are there already. Blobs that are stored as they are go to their
+    places by `workers` threads; those that get compressed follow one another, by one more.
+    """
+    total = sum(blob.size for blob in writer.missing()) + settled
+    task = progress.start("build", total)
+    task.settle(settled)
+    stop = threading.Event()
+
+    raw: SimpleQueue[Blob] = SimpleQueue()
+    packed: SimpleQueue[Blob] = SimpleQueue()
+    for blob in writer.missing_raw():
+        raw.put(blob)
+    for blob in writer.missing_compressed():
+        packed.put(blob)
+
+    def bring(blobs: SimpleQueue[Blob]) -> None:
+        for blob in _taken(blobs):
+            _bring(writer, supply, blob, task, stop)
+
+    with ThreadPoolExecutor(workers + 1) as pool:
+        started = [pool.submit(bring, raw) for _ in range(workers)]
+        started.append(pool.submit(bring, packed))
+        _finish(started, stop.set)
+    task.finish()
+
+
+def _bring(
+    writer: BundleWriter, supply: Supply, blob: Blob, task: Task, stop: threading.Event
+) -> None:
+    if stop.is_set():
+        raise _Stopped
+    with writer.receive(blob) as place:
+
+        def sink(chunk: memoryview) -> None:
+            if stop.is_set():
+                raise _Stopped
+            place.write(chunk)
+
+        supply.deliver(blob, sink, task)
+
+
+def _taken(blobs: SimpleQueue[Blob]) -> Iterator[Blob]:
+    """Take from a queue that several threads share, until it is empty."""
+    with suppress(Empty):
+        while True:
+            yield blobs.get_nowait()
+
+
+def _finish(started: list[Future[None]], stop: Callable[[], None]) -> None:
+    """Wait for all; at the first failure stop the others, then raise it."""
+    try:
+        done, _ = wait(started, return_when=FIRST_EXCEPTION)
+        failed = [future.exception() for future in done if future.exception()]
+    finally:
+        stop()
+    for error in failed:
+        if error is not None and not isinstance(error, _Stopped):
+            wait(started)
+            raise error
