@@ -51,8 +51,8 @@ def decode(data: bytes, kind: type[D], *, name: str, cap: int = 5 << 20, text: s
     """Decode canonical bytes into `kind`.
 
     `name` stands in messages. `cap` is in bytes. `text="strict"` refuses control and bidirectional
-    characters in every string (documents that somebody signs); `text="any"` lets them through
-    (plans and rendered objects, which are escaped where they are shown). Raises DocumentError.
+    characters in every string, and integers that are not 0 to 2^53-1 (documents that somebody signs);
+    `text="any"` lets both through (plans and rendered objects, which are escaped where shown). Raises DocumentError.
     """
     if len(data) > cap:
         raise DocumentError(f"{name} has {len(data)} bytes; at most {cap} are allowed")
@@ -99,9 +99,11 @@ def _expect_schema(data: bytes, kind: type, name: str) -> None:
 
 def _check_values(value: object, name: str, *, strict: bool) -> None:
     for where, item in _leaves(value, "", 0):
+        if not strict:
+            continue  # the walk itself checks the depth
         if isinstance(item, int) and not isinstance(item, bool) and not 0 <= item <= MAX_INTEGER:
             raise DocumentError(f"{name}: {where} is {item}; integers are 0 to 2^53-1")
-        if strict and isinstance(item, str) and _FORBIDDEN.search(item):
+        if isinstance(item, str) and _FORBIDDEN.search(item):
             raise DocumentError(f"{name}: {where} holds a control or bidirectional character")
 
 

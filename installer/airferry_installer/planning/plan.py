@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal
 
 from airferry_archive.release import Name
-from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
 
@@ -105,7 +104,12 @@ class Running(Document, frozen=True, kw_only=True):
 
 
 class Plan(Document, frozen=True, kw_only=True):
-    """A plan."""
+    """A plan.
+
+    It holds no time: two plans of an unchanged world are the same bytes and have the same digest,
+    which is what people approve. When it was made stands in the journal, in the HTML page and in
+    the request.
+    """
 
     schema: Literal["airferry.plan/v1"]
     operation: Operation
@@ -127,7 +131,6 @@ class Plan(Document, frozen=True, kw_only=True):
     """The environment's revision when the plan was made; apply makes revision + 1."""
     running: Running | None = None
     policy: Digest | None = None
-    made_at: Timestamp
     steps: tuple[Step, ...]
     images: tuple[ImageChange, ...] = ()
     values: tuple[FieldChange, ...] = ()
