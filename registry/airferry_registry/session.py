@@ -20,7 +20,7 @@ from airferry_foundation.errors import RegistryError, RegistryUnreachableError
 from airferry_foundation.http import Response, TransportError
 from airferry_registry import answers, tokens
 from airferry_registry.credentials import Login
-from airferry_registry.settings import RegistrySettings
+from airferry_registry.settings import RegistrySettings, origin_of
 
 TRIES = 4
 LONGEST_WAIT = 60.0  # seconds; a registry that asks for more gets an error instead
@@ -71,7 +71,7 @@ class Session:
                 response = self._authorised(call)
             except TransportError as error:
                 if last or not _passing(error):
-                    raise answers.unreachable(error, _origin(call.url)) from error
+                    raise answers.unreachable(error, origin_of(call.url)) from error
                 wait = _backoff(attempt)
             else:
                 if last or response.status not in _LATER:
@@ -102,7 +102,7 @@ class Session:
                     )
                 parts.append(part)
         except TransportError as error:
-            raise answers.unreachable(error, _origin(call.url)) from error
+            raise answers.unreachable(error, origin_of(call.url)) from error
         finally:
             _discard(response)
         return b"".join(parts)
@@ -132,8 +132,9 @@ class Session:
         (A proxy that ends TLS often makes the registry behind it write http.)
         """
         url = urljoin(base, location)
-        if urlsplit(url).netloc == urlsplit(self.origin).netloc:
-            return urlsplit(url)._replace(scheme=urlsplit(self.origin).scheme).geturl()
+        own = urlsplit(self.origin)
+        if origin_of(urlsplit(url)._replace(scheme=own.scheme).geturl()) == self.origin:
+            return urlsplit(url)._replace(scheme=own.scheme, netloc=own.netloc).geturl()
         if urlsplit(url).scheme != "https" and not self._settings.plain_http:
             raise RegistryError(
                 f"registry {self.origin} sends us to {url[:200]!r}, away from TLS",
@@ -142,7 +143,7 @@ class Session:
         return url
 
     def _authorised(self, call: Call) -> Response:
-        own = _origin(call.url) == self.origin
+        own = origin_of(call.url) == self.origin
         header = self._authority.header(call.scopes, call.what) if own else None
         response = self._following(call, header)
         if response.status != 401 or not own:
@@ -155,7 +156,7 @@ class Session:
 
     def _following(self, call: Call, header: str | None) -> Response:
         for _ in range(_REDIRECTS + 1):
-            own = _origin(call.url) == self.origin
+            own = origin_of(call.url) == self.origin
             extra = {"Authorization": header} if own and header else {}
             response = self._ask(call.method, call.url, {**call.headers, **extra}, call.body)
             location = response.headers.get("Location")
@@ -183,7 +184,7 @@ class Session:
         )
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        origin = _origin(url)
+        origin = origin_of(url)
         if origin == self.origin:
             return self._own
         with self._lock:
@@ -240,8 +241,3 @@ def _retry_after(header: str) -> float | None:
     if moment.tzinfo is None:
         return None
     return max((moment - clock.now()).total_seconds(), 0.0)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from airferry_foundation.http import Transport
 from airferry_registry.references import DOCKER_HUB
 
 _HUB_API = "registry-1.docker.io"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, the same for every spelling (RFC 6454); '' if it has none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if not host:
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    is_default = port in {None, _DEFAULT_PORTS.get(parts.scheme)}
+    return f"{parts.scheme}://{shown}" if is_default else f"{parts.scheme}://{shown}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +60,7 @@ class RegistrySettings:
     def origin(self) -> str:
         """Where requests go: `https://registry.example:5000`."""
         host = _HUB_API if self.address == DOCKER_HUB else self.address
-        return f"{'http' if self.plain_http else 'https'}://{host}"
+        return origin_of(f"{'http' if self.plain_http else 'https'}://{host}")
 
     @property
     def transport(self) -> Transport:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -21,6 +21,7 @@ from airferry_foundation.errors import RegistryDeniedError, RegistryError
 from airferry_foundation.http import Response, TransportError
 from airferry_registry import answers
 from airferry_registry.credentials import Login
+from airferry_registry.settings import origin_of
 
 _CAP = 256 << 10
 _EARLY = 15.0  # seconds before its end that a token is no longer used
@@ -122,12 +123,12 @@ class Authority:
         try:
             response = self._request_token(realm, service, wanted)
         except TransportError as error:
-            raise answers.unreachable(error, _origin(realm)) from error
+            raise answers.unreachable(error, origin_of(realm)) from error
         try:
             if response.status in {401, 403}:
                 raise answers.denied(self._origin, what, login=self.name)
             if response.status != 200:
-                raise answers.refusal(response, _origin(realm), "token", login=self.name)
+                raise answers.refusal(response, origin_of(realm), "token", login=self.name)
             granted = _decode(response, realm)
         finally:
             response.close()
@@ -138,7 +139,7 @@ class Authority:
     def _trust(self, realm: str) -> None:
         if realm.startswith("https://"):
             return
-        if realm.startswith("http://") and _origin(realm) == self._origin:
+        if realm.startswith("http://") and origin_of(realm) == self._origin:
             return
         raise RegistryDeniedError(
             f"registry {self._origin} sends us to {realm[:200]!r} for a token",
@@ -171,10 +172,5 @@ def _decode(response: Response, realm: str) -> _Granted:
         granted = _Granted()
     secret = granted.token or granted.access_token
     if not secret or not secret.isprintable() or not secret.isascii():
-        raise RegistryError(f"{_origin(realm)} answers without a token", "Look at its log.")
+        raise RegistryError(f"{origin_of(realm)} answers without a token", "Look at its log.")
     return granted
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from airferry_registry.session import _retry_after
-from airferry_registry.settings import RegistrySettings
+from airferry_foundation.errors import RegistryError
+from airferry_registry.session import Session, _retry_after
+from airferry_registry.settings import RegistrySettings, origin_of
 from airferry_registry.tokens import read_challenge
 
 
@@ -59,3 +60,42 @@ def test_the_client_certificate_stays_at_home() -> None:
     found = RegistrySettings("r.example", client_certificate=Path("c"), client_key=Path("k"))
     assert found.foreign_transport.client_certificate is None
     assert found.foreign_transport.client_key is None
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://R.example/v2/", "https://r.example"),
+        ("https://r.example:443/v2/", "https://r.example"),
+        ("https://r.example:5000", "https://r.example:5000"),
+        ("http://r.example:443/", "http://r.example:443"),
+        ("http://u:p@r.example:80/", "http://r.example"),
+        ("http://[::1]:5000/x", "http://[::1]:5000"),
+        ("http://r.example:99999999/", ""),
+        ("/v2/", ""),
+        ("", ""),
+    ],
+)
+def test_an_origin_has_one_spelling(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("/u?x=1", "https://r.example/u?x=1"),
+        ("https://r.example:443/u", "https://r.example/u"),
+        ("http://R.EXAMPLE:443/u", "https://r.example/u"),
+        ("http://r.example/u", "https://r.example/u"),
+        ("https://s3.example/u", "https://s3.example/u"),
+    ],
+)
+def test_a_registry_behind_a_proxy_keeps_its_scheme(location: str, url: str) -> None:
+    session = Session(RegistrySettings("r.example"), None)
+    assert session.resolve("https://r.example/v2/a", location) == url
+
+
+def test_nobody_is_led_away_from_tls() -> None:
+    session = Session(RegistrySettings("r.example"), None)
+    with pytest.raises(RegistryError, match="away from TLS"):
+        session.resolve("https://r.example/v2/a", "http://s3.example/u")
