@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+import msgspec
+
 from airferry_archive.release import Name
 from airferry_foundation import documents
 from airferry_foundation.clock import Timestamp
@@ -29,7 +31,13 @@ class Revision(Document, frozen=True, kw_only=True):
     plan: Digest
     approved_by: tuple[str, ...] = ()
     tickets: tuple[str, ...] = ()
+    namespace: str
+    """The namespace of the inventory."""
     at: Timestamp
+
+    def ended(self, outcome: Outcome) -> Revision:
+        """The same revision with another outcome."""
+        return msgspec.structs.replace(self, outcome=outcome)
 
 
 class Revisions(Document, frozen=True, kw_only=True):

@@ -71,7 +71,7 @@ def run(
         ledger.hook_done(name)
     for item in hooks:
         if _has(item, "hook-succeeded"):
-            _remove_ours(client, ref_of(item.body), plan, timeout)
+            remove_ours(client, ref_of(item.body), plan, timeout)
 
 
 def marked(body: Object, plan: str) -> Object:
@@ -141,7 +141,8 @@ def _has(item: RunnableHook, policy: str) -> bool:
     return item.hook is not None and policy in item.hook.delete_policies
 
 
-def _remove_ours(client: ClusterClient, ref: ObjectRef, plan: str, timeout: float) -> None:
+def remove_ours(client: ClusterClient, ref: ObjectRef, plan: str, timeout: float) -> None:
+    """Delete what a plan's hook left; another plan's, or somebody else's object, is let be."""
     live = client.get(ref)
     if live is not None and (live["metadata"].get("annotations") or {}).get(PLAN) == plan:
         writing.remove(client, ref, str(live["metadata"]["uid"]), timeout=timeout)

@@ -33,7 +33,7 @@ MAX_BYTES = 900_000
 
 _CONSUMED_KEPT = 500
 _KEY = "inventory.json"
-_LABELS = {"app.kubernetes.io/managed-by": "airferry", "airferry.dev/inventory": "true"}
+LABEL = "airferry.dev/inventory"
 
 State = Literal["applying", "applied", "failed", "backing-out", "backed-out"]
 
@@ -174,7 +174,12 @@ def _secret(namespace: str, inventory: Inventory, version: str | None) -> dict[s
     metadata: dict[str, Any] = {
         "name": secret_name(inventory.product),
         "namespace": namespace,
-        "labels": _LABELS,
+        "labels": {
+            "app.kubernetes.io/managed-by": "airferry",
+            LABEL: "true",
+            "airferry.dev/environment": inventory.environment,
+            "airferry.dev/product": inventory.product,
+        },
     }
     if version is not None:
         metadata["resourceVersion"] = version

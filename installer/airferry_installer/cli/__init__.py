@@ -11,7 +11,14 @@ COMMANDS: tuple[str, ...] = (
     "inspect",
     "verify",
     "load",
+    "request",
+    "approve",
+    "apply",
+    "status",
+    "rollback",
+    "drift",
     "history",
+    "policy",
     "telemetry",
 )
 """The command modules, in the order of --help."""

@@ -24,6 +24,7 @@ def revision(
         outcome=outcome,
         running=running,
         plan=digest(b"plan"),
+        namespace="shop",
         at="2026-11-24T12:00:00Z",
     )
 

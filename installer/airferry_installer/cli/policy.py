@@ -1,0 +1,133 @@
+"""airferry-installer policy init, show, sign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airferry_foundation.console.output import Format, Output, OutputOption
+from airferry_installer.cli.app import app
+from airferry_installer.cli.asking import KeyOption, private_key
+
+if TYPE_CHECKING:
+    from airferry_installer.approving.policy import Policy
+
+commands = typer.Typer(
+    no_args_is_help=True, help="Who may let a plan be applied: policy.json.", rich_markup_mode=None
+)
+app.add_typer(commands, name="policy")
+
+FileArgument = Annotated[Path, typer.Argument(help="The policy.")]
+
+
+@commands.command("init")
+def init(
+    file: FileArgument,
+    *,
+    customer: Annotated[str, typer.Option(help="Your name, as in site.yaml.")],
+    environment: Annotated[list[str], typer.Option("-e", "--environment", help="Repeatable.")],
+    person: Annotated[
+        list[str], typer.Option(help="NAME=KEY.pub[,KEY.pub][:role,role]; once for each person.")
+    ],
+    people: Annotated[int, typer.Option(min=1, help="How many must approve.")] = 2,
+    role: Annotated[
+        list[str] | None, typer.Option(help="ROLE=COUNT: so many of them in this role.")
+    ] = None,
+    change: Annotated[
+        int, typer.Option(min=1, help="How many must sign the policy that follows.")
+    ] = 2,
+    ticket: Annotated[
+        str | None, typer.Option(help="A pattern that tickets must fit, such as CHG-[0-9]+.")
+    ] = None,
+    requester_may_approve: Annotated[
+        bool, typer.Option("--requester-may-approve", help="Who asks counts too.")
+    ] = False,
+    output: OutputOption = Format.text,
+) -> None:
+    """Write a first policy: one rule for each environment, people with their SSH keys.
+
+        airferry-installer policy init policy.json --customer acme -e production \\
+          --person anna=anna.pub:ops --person ben=ben.pub --person carl=carl.pub --people 2
+
+    Name it in site.yaml (policy: policy.json). The first one is accepted as it is, and journalled;
+    each later one needs signatures: see policy sign.
+    """  # noqa: D301 - a backslash that a shell needs
+    from airferry_foundation import documents, files
+    from airferry_installer.approving import policy as policies
+    from airferry_installer.approving import policy_template
+
+    out = Output(output)
+    rule = policies.Rule(
+        people=people,
+        roles=policy_template.counts(role or ()),
+        requester_may_approve=requester_may_approve,
+        ticket=ticket,
+    )
+    policy = policies.Policy(
+        schema="airferry.policy/v1",
+        customer=customer,
+        version=1,
+        people=dict(policy_template.person(text) for text in person),
+        change=change,
+        environments=dict.fromkeys(environment, rule),
+    )
+    data = documents.encode(policy)
+    policies.read(data, name="this policy")
+    files.write_new(file, data)
+    out.say(f"wrote {file}")
+    _say(out, policy)
+    out.answer({"policy": str(file), "digest": documents.digest_of(policy)})
+
+
+@commands.command("show")
+def show(file: FileArgument, output: OutputOption = Format.text) -> None:
+    """Show a policy in words, with its digest."""
+    import msgspec
+
+    from airferry_foundation import documents, files
+    from airferry_installer.approving import policy as policies
+
+    out = Output(output)
+    policy = policies.read(files.read_capped(file, policies.MAX_BYTES), name=str(file))
+    _say(out, policy)
+    out.answer({"digest": documents.digest_of(policy), "policy": msgspec.to_builtins(policy)})
+
+
+@commands.command("sign")
+def sign(file: FileArgument, key: KeyOption, output: OutputOption = Format.text) -> None:
+    """Sign a policy that is to follow the one in force; the signature lies beside it."""
+    from airferry_foundation import files
+    from airferry_foundation.errors import InputError
+    from airferry_installer.approving import acceptance
+    from airferry_installer.approving import policy as policies
+    from airferry_signing import sshsig
+
+    out = Output(output)
+    data = files.read_capped(file, policies.MAX_BYTES)
+    policies.read(data, name=str(file))
+    private = private_key(key)
+    free = [path for path in acceptance.signature_paths(file)[1:] if not path.exists()]
+    if not free:
+        raise InputError(f"{file} has {acceptance.MAX_SIGNATURES} signatures already")
+    files.write_new(free[0], sshsig.sign(data, private))
+    out.say(f"{private.public.key_id} signed {file}: wrote {free[0].name}")
+    out.answer({"signature": str(free[0]), "key": private.public.key_id})
+
+
+def _say(out: Output, policy: Policy) -> None:
+    from airferry_foundation import documents
+
+    out.say(f"policy of {policy.customer}, version {policy.version}", style="bold")
+    out.say(f"  {documents.digest_of(policy)}")
+    out.table(
+        ["person", "keys", "roles"],
+        [(name, len(p.keys), ", ".join(p.roles)) for name, p in policy.people.items()],
+    )
+    for name, rule in policy.environments.items():
+        roles = "".join(f", {count} as {role}" for role, count in rule.roles.items())
+        asks = "may" if rule.requester_may_approve else "may not"
+        ticket = f", ticket {rule.ticket}" if rule.ticket else ""
+        out.say(f"  {name}: {rule.people} people{roles}; who asks {asks} approve{ticket}")
+    out.say(f"  a later policy must be signed by {policy.change} of them")
