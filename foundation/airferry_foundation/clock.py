@@ -11,7 +11,9 @@ import msgspec
 
 from airferry_foundation.errors import InputError
 
-Timestamp = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Timestamp = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z$")
+]
 """A time in a document, such as `2026-11-24T14:50:20Z` (RFC 3339, UTC)."""
 
 

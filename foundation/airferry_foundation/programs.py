@@ -29,7 +29,7 @@ NEEDS = {
     "ssh-keygen": Need((), (), "to check and make SSH signatures by hand"),
 }
 
-_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
+_VERSION = re.compile(r"v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?")
 
 
 def cache_folder() -> Path:

@@ -16,22 +16,21 @@ import msgspec
 from airferry_foundation.errors import InputError
 
 PATTERN = (
-    r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})"
-    r"(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?$"
+    r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})"
+    r"(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?$"
 )
 
 VersionText = Annotated[str, msgspec.Meta(pattern=PATTERN, max_length=64)]
 """A version in a document."""
 
-RANGE_PATTERN = (
-    r"^(>=|<=|>|<|=)\d+(\.\d+){0,2}[0-9A-Za-z.-]*( (>=|<=|>|<|=)\d+(\.\d+){0,2}[0-9A-Za-z.-]*)*$"
-)
+_BOUND = r"(>=|<=|>|<|=)[0-9]+(\.[0-9]+){0,2}[0-9A-Za-z.-]*"
+RANGE_PATTERN = rf"^{_BOUND}( {_BOUND})*$"
 
 RangeText = Annotated[str, msgspec.Meta(pattern=RANGE_PATTERN, max_length=128)]
 """A range in a document."""
 
 _GRAMMAR = re.compile(PATTERN)
-_COMPARATOR = re.compile(r"(>=|<=|>|<|=)(\d+)(?:\.(\d+))?(?:\.(\d+))?(-[0-9A-Za-z.-]+)?")
+_COMPARATOR = re.compile(r"(>=|<=|>|<|=)([0-9]+)(?:\.([0-9]+))?(?:\.([0-9]+))?(-[0-9A-Za-z.-]+)?")
 
 
 @total_ordering
