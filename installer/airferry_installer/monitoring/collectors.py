@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from airferry_foundation.errors import AirferryError
-from airferry_installer.applying import health, inventory
+from airferry_installer.applying import finding, health
+from airferry_installer.cluster.client import ClusterClient
 from airferry_installer.monitoring import installed
 from airferry_installer.monitoring.consent import Consent
 from airferry_installer.monitoring.installed import Product
@@ -27,30 +28,6 @@ _STATES = ("ready", "waiting", "failed")
 _OUTCOMES: tuple[Outcome, ...] = ("applied", "failed", "backed-out")
 
 
-class Cluster(Protocol):
-    """What collectors need of a cluster client: reading."""
-
-    def uid(self) -> str:
-        """What tells this cluster from others."""
-
-    def version(self) -> str:
-        """The server's version."""
-
-    def get(self, ref: ObjectRef, /) -> dict[str, Any] | None:
-        """An object, None if it is not there."""
-
-    def list(
-        self, api_version: str, kind: str, namespace: str | None = None, selector: str | None = None
-    ) -> list[dict[str, Any]]:
-        """Objects of a kind."""
-
-    def create(self, obj: dict[str, Any], /) -> dict[str, Any]:
-        """Never called: the inventory's reader shares its protocol with its writer."""
-
-    def replace(self, obj: dict[str, Any], /) -> dict[str, Any]:
-        """Never called, as above."""
-
-
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What collectors look at: an environment at a moment (seconds since 1970).
@@ -61,9 +38,9 @@ class Scene:
     state: StateFolder
     environment: str
     at: int
-    cluster: Cluster | AirferryError
+    cluster: ClusterClient | AirferryError
 
-    def reached(self) -> Cluster:
+    def reached(self) -> ClusterClient:
         """The cluster; raises what kept it from being reached."""
         if isinstance(self.cluster, AirferryError):
             raise self.cluster
@@ -125,17 +102,15 @@ def _workloads(scene: Scene) -> Iterator[Sample]:
             yield _sample(scene, "airferry_workloads", labels, counts[state])
 
 
-def _refs(scene: Scene, cluster: Cluster, product: Product) -> list[ObjectRef]:
+def _refs(scene: Scene, cluster: ClusterClient, product: Product) -> list[ObjectRef]:
     """The product's workloads, as the in-cluster inventory lists them."""
-    namespace = installed.inventory_namespace(scene.state, scene.environment, product)
-    held = inventory.read(cluster, namespace, product.name) if namespace else None
-    objects = held.inventory.objects if held else ()
-    return [one.ref for one in objects if one.ref.kind in health.WORKLOADS]
+    held = finding.need(scene.state, cluster, scene.environment, product.name)
+    return [one.ref for one in held.inventory.objects if one.ref.kind in health.WORKLOADS]
 
 
 def _restarts(
     scene: Scene,
-    cluster: Cluster,
+    cluster: ClusterClient,
     product: Product,
     ref: ObjectRef,
     found: Mapping[str, Any] | None,

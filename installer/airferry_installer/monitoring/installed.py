@@ -10,8 +10,7 @@ from airferry_archive.release import Release
 from airferry_foundation import documents
 from airferry_foundation.errors import StateMissingError, TelemetryRefusedError
 from airferry_installer import revisions
-from airferry_installer.planning.plan import MAX_BYTES as MAX_PLAN
-from airferry_installer.planning.plan import Plan, Running
+from airferry_installer.planning.plan import Running
 from airferry_installer.revisions import Revision
 from airferry_installer.state import StateFolder
 
@@ -34,15 +33,6 @@ def products(state: StateFolder, environment: str) -> tuple[Product, ...]:
             applied = [one.running for one in history if one.outcome == "applied"]
             found.append(Product(name, history, applied[-1] if applied else None))
     return tuple(found)
-
-
-def inventory_namespace(state: StateFolder, environment: str, product: Product) -> str | None:
-    """Where the product's in-cluster inventory is: as its newest plan said."""
-    try:
-        data = state.kept("plan", product.history[-1].plan)
-    except StateMissingError:
-        return state.site().environment(environment).inventory_namespace
-    return documents.decode(data, Plan, name="the kept plan", cap=MAX_PLAN, text="any").namespace
 
 
 def recipient(state: StateFolder, running: Sequence[Running]) -> str:

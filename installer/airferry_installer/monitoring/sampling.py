@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from airferry_foundation.errors import AirferryError
-from airferry_installer.cluster.client import connect
+from airferry_installer.cluster.client import ClusterClient, connect
 from airferry_installer.monitoring import consent
-from airferry_installer.monitoring.collectors import Cluster, Collected, Scene, collect
+from airferry_installer.monitoring.collectors import Collected, Scene, collect
 from airferry_installer.monitoring.spool import Spool
 from airferry_installer.state import StateFolder
 from airferry_telemetry.redaction import hash_label
@@ -36,7 +36,7 @@ def sample_now(state: StateFolder, environment: str) -> tuple[Collected, str]:
     return collected, identity
 
 
-def _reach(state: StateFolder, environment: str, stack: ExitStack) -> Cluster | AirferryError:
+def _reach(state: StateFolder, environment: str, stack: ExitStack) -> ClusterClient | AirferryError:
     """The environment's cluster, or why it can't be reached: that is a gap, not a failure."""
     settings = state.site().environment(environment).kubernetes
     try:
@@ -45,7 +45,7 @@ def _reach(state: StateFolder, environment: str, stack: ExitStack) -> Cluster | 
         return error
 
 
-def _identity(state: StateFolder, reached: Cluster | AirferryError) -> str:
+def _identity(state: StateFolder, reached: ClusterClient | AirferryError) -> str:
     if isinstance(reached, AirferryError):
         return ""
     try:
