@@ -10,73 +10,31 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airferry_archive.release import (
-    Attachment,
     Audience,
     Blob,
     Chart,
     GeneratedField,
-    Image,
     Input,
     InputTarget,
     Manifests,
     Release,
     Telemetry,
 )
-from airferry_bundler.artifacts import Artifact, files_artifact
+from airferry_bundler.artifacts import Artifact
+from airferry_bundler.carried import (
+    CarriedChart,
+    CarriedImage,
+    chart_repository,
+    files_repository,
+    image_repository,
+)
 from airferry_bundler.content import LocalContent
-from airferry_bundler.spec import ChartSource, Spec, Target, manifests_name
+from airferry_bundler.own_files import files_of, own_files
+from airferry_bundler.spec import Spec, Target, manifests_name
 from airferry_foundation import documents
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import InputError
 from airferry_registry.manifests import Descriptor
-from airferry_registry.references import parse
-
-Kind = Literal["values", "schema", "manifests", "docs", "catalogue", "thresholds"]
-
-
-@dataclass(frozen=True, slots=True)
-class CarriedImage:
-    """One image of the release, the blobs that it needs, and where those are."""
-
-    image: Image
-    blobs: tuple[Descriptor, ...]
-    origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class CarriedChart:
-    """One chart: its manifest and content as blobs, its package's bytes, its own values schema.
-
-    `origin` is the registry repository that it comes from, '' for one that we packed: that has an
-    `artifact`.
-    """
-
-    source: ChartSource
-    name: str
-    version: str
-    package: bytes
-    manifest: Descriptor
-    blobs: tuple[Descriptor, ...]
-    schema: bytes | None = None
-    origin: str = ""
-    artifact: Artifact | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OwnFile:
-    """A file of the artifact `files`."""
-
-    title: str
-    data: bytes
-    kind: Kind
-    about: str | None = None
-
-    @property
-    def attachment(self) -> Attachment:
-        """How the release lists it."""
-        return Attachment(
-            kind=self.kind, digest=digest(self.data), title=self.title, about=self.about
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,49 +43,6 @@ class Circumstances:
 
     issued_at: str
     root_version: int
-
-
-def own_files(
-    spec: Spec, content: LocalContent, charts: Iterable[CarriedChart]
-) -> tuple[OwnFile, ...]:
-    """The release's own files, sorted; InputError where one title would have two contents."""
-    found = sorted(
-        dict.fromkeys(_own_files(spec, content, charts)), key=lambda f: (f.title, f.kind)
-    )
-    contents: dict[str, bytes] = {}
-    for file in found:
-        if contents.setdefault(file.title, file.data) != file.data:
-            raise InputError(
-                f"two different files would be carried as {file.title}", "Rename one of them."
-            )
-    return tuple(found)
-
-
-def _own_files(
-    spec: Spec, content: LocalContent, charts: Iterable[CarriedChart]
-) -> Iterator[OwnFile]:
-    for chart in charts:
-        for path in chart.source.values:
-            yield OwnFile(path, content.files[path], "values")
-        if chart.schema is not None:
-            yield OwnFile(f"schemas/{chart.name}.json", chart.schema, "schema", _content_of(chart))
-    for name, stream in content.streams.items():
-        yield OwnFile(f"manifests/{name}.yaml", stream, "manifests")
-    for path in spec.files:
-        yield OwnFile(path, content.files[path], "docs")
-    if spec.catalogue:
-        yield OwnFile(spec.catalogue, content.files[spec.catalogue], "catalogue")
-    if spec.thresholds:
-        yield OwnFile(spec.thresholds, content.files[spec.thresholds], "thresholds")
-
-
-def _content_of(chart: CarriedChart) -> str:
-    return digest(chart.package)
-
-
-def files_of(own: Iterable[OwnFile]) -> Artifact:
-    """The artifact `files`."""
-    return files_artifact({file.title: file.data for file in own})
 
 
 def assemble(
@@ -171,34 +86,6 @@ def assemble(
     )
 
 
-def origins(
-    product: str, images: Iterable[CarriedImage], charts: Iterable[CarriedChart]
-) -> dict[str, tuple[str, ...]]:
-    """Where the blobs of each repository come from; what we pack ourselves is not among them."""
-    found: dict[str, set[str]] = {}
-    for one in images:
-        found.setdefault(image_repository(one.image.name), set()).add(one.origin)
-    for chart in charts:
-        if chart.origin:
-            found.setdefault(chart_repository(product, chart.name), set()).add(chart.origin)
-    return {repository: tuple(sorted(places)) for repository, places in sorted(found.items())}
-
-
-def image_repository(name: str) -> str:
-    """The repository of the bundle that an image is in: host and path of its original name."""
-    return parse(name).name
-
-
-def chart_repository(product: str, name: str) -> str:
-    """The repository of the bundle that a chart is in."""
-    return f"{product}/charts/{name}"
-
-
-def files_repository(product: str) -> str:
-    """The repository of the bundle that the release's own files are in."""
-    return f"{product}/files"
-
-
 # --- parts of a release ---------------------------------------------------------------------------
 
 
@@ -211,7 +98,7 @@ def _chart(chart: CarriedChart, content: LocalContent) -> Chart:
         name=chart.name,
         version=chart.version,
         digest=chart.manifest.digest,
-        content=_content_of(chart),
+        content=chart.content,
         release_name=chart.source.release_name,
         namespace=chart.source.namespace,
         values=tuple(digest(content.files[path]) for path in chart.source.values),
@@ -312,13 +199,3 @@ def _blob(blob: Descriptor, repositories: Iterable[str]) -> Blob:
         media_type=blob.media_type,
         repositories=tuple(sorted(repositories)),
     )
-
-
-def packed_blobs(
-    spec: Spec, content: LocalContent, charts: Iterable[CarriedChart]
-) -> dict[str, bytes]:
-    """The bytes, by digest, of everything that we pack ourselves."""
-    known = list(charts)
-    artifacts = [chart.artifact for chart in known if chart.artifact is not None]
-    artifacts.append(files_of(own_files(spec, content, known)))
-    return {part.digest: part.data for artifact in artifacts for part in artifact.blobs}

@@ -19,12 +19,12 @@ from airferry_bundler import content as contents
 from airferry_bundler import lock as locks
 from airferry_bundler import release as releases
 from airferry_bundler import signed_release, signing_keys
-from airferry_bundler.assemble import packed_blobs
 from airferry_bundler.charts import carried_charts
 from airferry_bundler.content import LocalContent
 from airferry_bundler.fill import WORKERS, fill
 from airferry_bundler.lock import Lock
 from airferry_bundler.origins import Origins
+from airferry_bundler.own_files import packed_blobs
 from airferry_bundler.signed_release import SignedRelease
 from airferry_bundler.spec import SpecFile
 from airferry_bundler.supply import Supply

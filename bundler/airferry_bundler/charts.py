@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airferry_bundler.artifacts import CHART_CONTENT, chart_artifact
-from airferry_bundler.assemble import CarriedChart
+from airferry_bundler.carried import CarriedChart
 from airferry_bundler.content import MAX_CHART, LocalContent
 from airferry_bundler.origins import Origins
 from airferry_bundler.spec import ChartSource, SpecFile

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airferry_bundler import unrendered
-from airferry_bundler.assemble import CarriedChart
+from airferry_bundler.carried import CarriedChart
 from airferry_bundler.content import LocalContent
 from airferry_bundler.inputs import placeholders
 from airferry_bundler.spec import Spec, value_set

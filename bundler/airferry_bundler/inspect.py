@@ -13,7 +13,7 @@ from airferry_archive.layout import Header
 from airferry_archive.reader import BundleReader
 from airferry_archive.release import Blob, Image, Release
 from airferry_bundler import lock as locks
-from airferry_bundler.assemble import image_repository
+from airferry_bundler.carried import image_repository
 from airferry_foundation import documents, files
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import RootError, TrustError

@@ -13,7 +13,8 @@ from airferry_archive.release import Release
 from airferry_bundler import content as contents
 from airferry_bundler import lock as locks
 from airferry_bundler import signed_release
-from airferry_bundler.assemble import CarriedImage, Circumstances, assemble, origins
+from airferry_bundler.assemble import Circumstances, assemble
+from airferry_bundler.carried import CarriedImage, origins
 from airferry_bundler.charts import carried_charts
 from airferry_bundler.discover import Discovered, discover
 from airferry_bundler.lock import Lock

@@ -7,15 +7,10 @@ from hypothesis import strategies as st
 
 from airferry_archive.release import Image
 from airferry_bundler.artifacts import chart_artifact
-from airferry_bundler.assemble import (
-    CarriedChart,
-    CarriedImage,
-    Circumstances,
-    assemble,
-    origins,
-    packed_blobs,
-)
+from airferry_bundler.assemble import Circumstances, assemble
+from airferry_bundler.carried import CarriedChart, CarriedImage, origins
 from airferry_bundler.content import LocalContent
+from airferry_bundler.own_files import packed_blobs
 from airferry_bundler.spec import Audience, ChartSource, ManifestSource, Spec
 from airferry_foundation.digests import digest
 from airferry_registry.manifests import Descriptor

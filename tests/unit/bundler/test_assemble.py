@@ -7,7 +7,8 @@ import pytest
 
 from airferry_archive.release import Image, Release
 from airferry_bundler.artifacts import chart_artifact
-from airferry_bundler.assemble import CarriedChart, CarriedImage, Circumstances, assemble
+from airferry_bundler.assemble import Circumstances, assemble
+from airferry_bundler.carried import CarriedChart, CarriedImage
 from airferry_bundler.content import LocalContent
 from airferry_bundler.spec import (
     Audience,
