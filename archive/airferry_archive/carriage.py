@@ -14,13 +14,19 @@ from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
 
 SCHEMA = "airferry.carriage/v1"
-MAX_BYTES = 3 << 20
+MAX_BYTES = 4 << 20
 
 
 class Carriage(Document, frozen=True, kw_only=True):
-    """Which blobs of which release are in the file; `blobs` is sorted and unique."""
+    """Which blobs of which release are in the file; `blobs` is sorted and unique.
+
+    `compressed` has, for each compressed member in the order of the file, the digest of its frames:
+    several frames can hold the same content, and this says which ones the file has. The writer
+    fills it in; whoever hands it a carriage leaves it empty.
+    """
 
     schema: Literal["airferry.carriage/v1"]
     release: Digest
     kind: Literal["full", "delta"]
     blobs: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=MAX_BLOBS)]
+    compressed: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=MAX_BLOBS)] = ()

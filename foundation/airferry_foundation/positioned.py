@@ -1,5 +1,4 @@
-"""Files that are read and written at positions, by several threads at once: the half of `files`
-that big files need.
+"""Files read and written at positions, by several threads: the half of `files` for big ones.
 
 Every OSError becomes an error that names the path; a file that ends early is a TruncatedError.
 """

@@ -1,0 +1,207 @@
+"""Opens a bundle, gives out its blobs verified, and accounts for every byte of it.
+
+Order of use: `open` checks the form of the header and trusts nothing; whoever admits judges
+`header`; `bind` compares the header with the release that was admitted and fixes what must stand
+where; only then are there blobs. What was verified is what is handed out: both come from one read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Lock
+
+from airferry_archive import carriage as carriages
+from airferry_archive import compression, content
+from airferry_archive import release as releases
+from airferry_archive.carriage import Carriage
+from airferry_archive.header import CARRIAGE, RELEASE, Header
+from airferry_archive.header_form import HeaderForm, read_header
+from airferry_archive.layout import END, Layout, Member, arrange
+from airferry_archive.mismatch import mismatch
+from airferry_archive.release import Release
+from airferry_foundation import documents
+from airferry_foundation.errors import BundleMismatchError, DocumentError, InternalError
+from airferry_foundation.positioned import PositionedFile, reading
+from airferry_foundation.progress import SILENT, Progress, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What `verify` read: blobs, their bytes, and the bytes of the file, all accounted for."""
+
+    blobs: int
+    blob_bytes: int
+    file_bytes: int
+
+
+class BundleReader:
+    """An open bundle. Safe for several threads."""
+
+    def __init__(self, file: PositionedFile, form: HeaderForm) -> None:
+        self._file = file
+        self._form = form
+        self._layout: Layout | None = None
+        self._lock = Lock()
+        self._walked: tuple[dict[str, int], int] | None = None
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[BundleReader]:
+        """Open a file and check the form of its header.
+
+        Raises MissingInputError, MediaError, TruncatedError or BundleMismatchError.
+        """
+        with reading(path) as file:
+            yield cls(file, read_header(file))
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
+
+    @property
+    def header(self) -> Header:
+        """The header, not judged."""
+        return self._form.header
+
+    def release(self) -> Release:
+        """The release, strictly decoded; call it only once its signatures hold."""
+        return documents.decode(self.header.release, Release, name=RELEASE, cap=releases.MAX_BYTES)
+
+    def carriage(self) -> Carriage:
+        """What this file carries, strictly decoded; call it only once the release is admitted."""
+        return documents.decode(
+            self.header.carriage, Carriage, name=CARRIAGE, cap=carriages.MAX_BYTES
+        )
+
+    def bind(self, release: Release) -> Layout:
+        """Hold the file to an admitted release: every file of the header, and its size.
+
+        BundleMismatchError where they differ, TruncatedError where the file is too short.
+        """
+        if documents.encode(release) != self.header.release:
+            raise InternalError(f"{self.path} is bound to another release than it holds")
+        layout = self._arranged(release)
+        form = self._form
+        if form.mtime != layout.mtime:
+            raise mismatch(self._file, "header", 0, f"its times are not {release.issued_at}")
+        for expected, found in zip(layout.files, form.files, strict=True):
+            if expected != found:
+                raise mismatch(self._file, found[0], 0, "it is not what the release calls for")
+        self._expect_size(layout)
+        self._layout = layout
+        return layout
+
+    @property
+    def layout(self) -> Layout:
+        """What stands where, once bound."""
+        if self._layout is None:
+            raise InternalError(f"{self.path} was used before it was bound to a release")
+        return self._layout
+
+    def carries(self, blob_digest: str) -> bool:
+        """Whether the blob is in this file."""
+        return blob_digest in self.layout.members
+
+    def stream(self, blob_digest: str) -> Iterator[memoryview]:
+        """A blob in chunks of at most 1 MiB, each good until the next one is asked for.
+
+        BundleMismatchError comes before the last chunk is handed out.
+        """
+        member = self._member(blob_digest)
+        return content.stream(self._file, member, self._offset(member))
+
+    def blob(self, blob_digest: str, cap: int) -> bytes:
+        """A whole blob of at most `cap` bytes, verified."""
+        size = self._member(blob_digest).blob.size
+        if size > cap:
+            raise BundleMismatchError(
+                f"{self.path}: blob {blob_digest} has {size:,} bytes; {cap:,} are allowed here"
+            )
+        return b"".join(bytes(chunk) for chunk in self.stream(blob_digest))
+
+    def verify(self, progress: Progress = SILENT) -> Verified:
+        """Read every byte once, on every core; whatever is not as the release has it raises.
+
+        TruncatedError for a file that ends early, else BundleMismatchError with member and offset.
+        """
+        members = sorted(self.layout.members.values(), key=lambda m: m.blob.size, reverse=True)
+        size = self._expect_end()
+        total = sum(member.blob.size for member in members)
+        task = progress.start(f"Verifying {self.path.name}", total)
+        stop = Event()
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            running = [pool.submit(self._check, member, task, stop) for member in members]
+            try:
+                for done in as_completed(running):
+                    done.result()
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        task.finish()
+        return Verified(len(members), total, size)
+
+    def _check(self, member: Member, task: Task, stop: Event) -> None:
+        for chunk in content.stream(self._file, member, self._offset(member)):
+            task.advance(len(chunk))
+            if stop.is_set():
+                return
+
+    def _arranged(self, release: Release) -> Layout:
+        try:
+            return arrange(self.header, release, self.carriage())
+        except (BundleMismatchError, DocumentError) as error:
+            raise mismatch(self._file, "header", 0, error.message) from None
+
+    def _member(self, blob_digest: str) -> Member:
+        member = self.layout.members.get(blob_digest)
+        if member is None:
+            raise BundleMismatchError(
+                f"{self.path} does not carry blob {blob_digest}",
+                "A delta leaves blobs out; get a file that carries it from the vendor.",
+            )
+        return member
+
+    def _offset(self, member: Member) -> int:
+        if member.offset is not None:
+            return member.offset
+        return self._walk()[0][member.blob.digest]
+
+    def _walk(self) -> tuple[dict[str, int], int]:
+        """The offsets of the compressed members, and where they end; walked once."""
+        with self._lock:
+            if self._walked is None:
+                offset = self.layout.compressed_start
+                offsets: dict[str, int] = {}
+                for member in self.layout.compressed:
+                    offsets[member.blob.digest] = offset
+                    offset = compression.end_of(self._file, offset, member.length, member.name)
+                self._walked = offsets, offset
+            return self._walked
+
+    def _expect_size(self, layout: Layout) -> None:
+        least = layout.compressed_start + len(END)
+        if self._file.size < least:
+            raise self._file.ends_early(least)
+        if layout.size is not None and self._file.size > layout.size:
+            raise self._tail(layout.size)
+
+    def _expect_end(self) -> int:
+        """Compare the end of the tar, and that nothing follows; returns the file's size."""
+        offset = self._walk()[1]
+        found = self._file.read(offset, len(END))
+        if found != END:
+            raise mismatch(self._file, "end", offset, "the end of the archive is not what it is")
+        if self._file.size != offset + len(END):
+            raise self._tail(offset + len(END))
+        return self._file.size
+
+    def _tail(self, end: int) -> BundleMismatchError:
+        extra = self._file.size - end
+        return mismatch(self._file, "end", end, f"{extra:,} bytes follow the end of the bundle")
