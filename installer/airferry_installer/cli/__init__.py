@@ -11,6 +11,7 @@ COMMANDS: tuple[str, ...] = (
     "inspect",
     "verify",
     "load",
+    "plan",
     "request",
     "approve",
     "apply",

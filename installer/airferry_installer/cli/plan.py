@@ -1,0 +1,65 @@
+"""airferry-installer plan FILE -e ENV -o plan.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airferry_foundation.console.output import Format, Output, OutputOption
+from airferry_installer.cli.app import app, state_folder
+
+
+@app.command("plan")
+def plan(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A bundle that was loaded.")],
+    environment: Annotated[
+        str, typer.Option("-e", "--environment", help="An environment of site.yaml.")
+    ],
+    to_file: Annotated[Path, typer.Option("-o", help="Where to write the plan.")] = Path(
+        "plan.json"
+    ),
+    output: OutputOption = Format.text,
+) -> None:
+    """Show exactly what an apply would do, and write it down.
+
+    Renders the release for the environment and tries every object on the cluster's API server,
+    without changing anything. Writes plan.json, which people approve by its digest, and plan.html
+    beside it, one page to read or print. Two plans of an unchanged world are the same file.
+
+        airferry-installer plan shop-1.4.0.tar.zst -e staging -o plan.json
+    """
+    from airferry_foundation import clock, documents, files
+    from airferry_foundation.digests import digest
+    from airferry_installer.cluster.client import connect
+    from airferry_installer.opening import open_admitted
+    from airferry_installer.planning import planner, views
+    from airferry_installer.state import StateFolder
+
+    out = Output(output)
+    state = StateFolder.open(state_folder(context))
+    kubernetes = state.site().environment(environment).kubernetes
+    with (
+        open_admitted(state, file, environment=environment) as (reader, release),
+        connect(kubernetes, state.site_folder) as client,
+    ):
+        made = planner.make_plan(
+            state,
+            client,
+            release,
+            release_digest=digest(reader.header.release),
+            blob=reader.blob,
+            environment=environment,
+            progress=out.progress,
+        )
+    files.make_folder(to_file.parent)
+    files.write_atomic(to_file, documents.encode(made))
+    page = to_file.with_suffix(".html")
+    files.write_atomic(page, views.html(made, made_at=clock.timestamp()).encode())
+    for line in views.text(made):
+        out.say(line)
+    out.say(f"plan {documents.digest_of(made)}", style="bold")
+    out.say(f"wrote {to_file} and {page}")
+    out.answer({"plan": str(to_file), "page": str(page), **views.answer(made)})
