@@ -26,6 +26,7 @@ _IMMUTABLE = re.compile(
     r"|may not change once set|cannot be changed|cannot change roleRef",
     re.IGNORECASE,
 )
+_SHOWN = 800
 _ADMISSION = re.compile(r"admission webhook|exceeded quota|violates PodSecurity|denied the request")
 
 
@@ -48,7 +49,8 @@ def refusal(  # noqa: PLR0911 - one return a meaning
     status = _status(body)
     if status is None:
         return _from_the_proxy(code, body, what)
-    message = str(status.get("message", ""))[:2000]
+    whole = str(status.get("message", ""))  # a refused Job is quoted in full, its reason comes last
+    message = whole if len(whole) <= _SHOWN else f"{whole[:_SHOWN]} … {whole[-200:]}"
     reason = str(status.get("reason", ""))
     if code == 401:
         return ClusterDeniedError(
@@ -57,8 +59,8 @@ def refusal(  # noqa: PLR0911 - one return a meaning
         )
     if code == 409:
         return _conflict(status, message, what)
-    if code in (400, 422) or _ADMISSION.search(message):
-        kind = ImmutableFieldError if _IMMUTABLE.search(message) else ObjectRefusedError
+    if code in (400, 422) or _ADMISSION.search(whole):
+        kind = ImmutableFieldError if _IMMUTABLE.search(whole) else ObjectRefusedError
         return kind(f"the cluster refuses {what}: {message}")
     if code == 403:
         return ClusterDeniedError(
