@@ -8,7 +8,19 @@ import pytest
 
 from airferry_fixtures import telemetry
 from airferry_fixtures.telemetry import Office
+from airferry_foundation.errors import ClusterUnreachableError
+from airferry_installer.monitoring import sampling
 from airferry_installer.state import StateFolder
+
+
+@pytest.fixture(autouse=True)
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """kubectl takes long to say that there is nobody; integration tests wait for it."""
+
+    def connect(*arguments: object) -> None:
+        raise ClusterUnreachableError("nowhere can't be reached")
+
+    monkeypatch.setattr(sampling, "connect", connect)
 
 
 @pytest.fixture
