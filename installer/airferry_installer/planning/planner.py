@@ -113,8 +113,8 @@ def plan_rendered(
     held = inventory.read(client, rendered_release.namespace, rendered_release.product)
     mask = Mask(state.hmac_key())
     objects = rendered.with_secrets(state, rendered_release)
-    looking = _Looking(client, mask, _made_by(client, objects))
-    steps = looking.steps(objects, held, operation, progress)
+    looking = _Looking(client, mask, _made_by(client, objects), held)
+    steps = looking.steps(objects, operation, progress)
     if held is not None and _runs_whole(held, rendered_release, steps):
         steps = tuple(_quiet(step) for step in steps)
     running = held.inventory.running if held else None
@@ -199,13 +199,13 @@ def _made_by(client: ClusterClient, objects: Iterable[RenderedObject]) -> _Made:
 class _Looking:
     """Looks at every object of one plan, several at once."""
 
-    def __init__(self, client: ClusterClient, mask: Mask, made: _Made) -> None:
+    def __init__(self, client: ClusterClient, mask: Mask, made: _Made, held: Held | None) -> None:
         self._client, self._mask, self._made = client, mask, made
+        self._inventory = {_key(o.ref): o for o in (held.inventory.objects if held else ())}
 
     def steps(
         self,
         objects: tuple[RenderedObject, ...],
-        held: Held | None,
         operation: Operation,
         progress: Progress,
     ) -> tuple[Step, ...]:
@@ -228,7 +228,7 @@ class _Looking:
             raise _refused(refused)
         steps = [step for step in found if isinstance(step, Step)]
         keys = {key_of(item.body) for item in objects}
-        return (*steps, *self._prunes(keys, held))
+        return (*steps, *self._prunes(keys))
 
     def _object(self, item: RenderedObject) -> Step:
         ref = ref_of(item.body)
@@ -249,7 +249,8 @@ class _Looking:
         except ImmutableFieldError:
             return self._replacement(item, live, body)
         fields = changes.between(live, after, self._mask, item.generated)
-        action = "update" if fields or not _is_ours(live) else "unchanged"
+        known = key_of(body) in self._inventory or _is_ours(live)
+        action = "update" if fields or not known else "unchanged"
         found = dangers.of(action, live, after)
         return _step(item, action, fields=fields, dangers=found, live=seen, uid=_uid(live))
 
@@ -285,8 +286,8 @@ class _Looking:
             self._client.apply(item.body, dry_run=True)
         return _step(item, "run", dangers=dangers.of("run", None, item.body), tried=fresh)
 
-    def _prunes(self, wanted: set[ObjectKey], held: Held | None) -> list[Step]:
-        gone = [o for o in (held.inventory.objects if held else ()) if _key(o.ref) not in wanted]
+    def _prunes(self, wanted: set[ObjectKey]) -> list[Step]:
+        gone = [item for key, item in self._inventory.items() if key not in wanted]
         steps = [step for step in _in_parallel(self._prune, gone) if step is not None]
         return sorted(steps, key=lambda step: phases.order_of(_bare(step.object)), reverse=True)
 

@@ -11,6 +11,8 @@ pinned, labels, pull Secrets, checksums; secret data masked; sorted into the ord
 
 from __future__ import annotations
 
+import base64
+import binascii
 import copy
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +43,7 @@ from airferry_rendering.pointers import MISSING, get, join, leaves, put
 
 MAX_STREAM = 64 << 20
 OURS = "airferry"
+_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 Blob = Callable[[str, int], bytes]
 """(digest, cap) to a blob's verified bytes."""
@@ -221,7 +224,7 @@ class _Rendering:
                 for b in bodies
                 if (b["kind"], b["metadata"]["name"]) == (target.kind, target.name)
             ]
-            if not found or not all(put(body, _pointer(target.path), value) for body in found):
+            if not found or not all(_set_input(body, target.path, value) for body in found):
                 raise InputError(
                     f"manifests {entry.name}: no {target.kind} {target.name} with {target.path}, "
                     "where an input goes",
@@ -298,7 +301,8 @@ class _Rendering:
                     f"namespace {name} does not exist, and create_namespaces is off in site.yaml",
                     f"Have it created (kubectl create namespace {name}), then plan again.",
                 )
-            found.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            metadata = {"name": name, "labels": {_MANAGED_BY: OURS}}
+            found.append({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         return found
 
     def _namespace(self, name: str) -> Object | None:
@@ -362,7 +366,7 @@ class _Rendering:
             layers = [*self._charts.layers[number], *(data for _, data in site)]
             merged = charts.merge(self._charts.facts[number].values, charts.read_values(layers))
             merged = charts.merge(merged, values.chart_values(self._given, chart.name))
-            for way, value in leaves(merged):
+            for way, value in leaves(merged) if merged else ():
                 given[".".join((chart.name, *way))] = self._shown(".".join(way), value, secret)
         for item in self._given:
             name = f"input {item.input.name}"
@@ -424,6 +428,14 @@ def _pointer(path: str) -> str:
     """A JSON pointer out of a pointer or a dotted path."""
     pointer = path if path.startswith("/") else join(values.dotted(path))
     return pointer.replace("/stringData/", "/data/", 1)  # Secrets have one spelling here
+
+
+def _set_input(body: Object, path: str, value: Any) -> bool:
+    """Put an input's value where it goes; the data of a Secret is base64."""
+    pointer = _pointer(path)
+    if is_secret(body) and pointer.startswith("/data/"):
+        value = base64.b64encode(str(value).encode()).decode()
+    return put(body, pointer, value)
 
 
 def _with_generated(
@@ -517,16 +529,13 @@ def _labelled(body: Object, labels: Mapping[str, str]) -> Object:
     return {**body, "metadata": {**metadata, "labels": {**metadata.get("labels", {}), **labels}}}
 
 
-def _is_ours(live: Object) -> bool:
-    managed = live["metadata"].get("managedFields") or []
-    return any(entry.get("manager") == OURS for entry in managed)
+def _is_ours(namespace: Object) -> bool:
+    """Whether a namespace is one that we made: by its label, since that is all we set on it."""
+    return bool((namespace["metadata"].get("labels") or {}).get(_MANAGED_BY) == OURS)
 
 
 def _plain(secret: Object) -> list[str]:
     """A Secret's data as text, as far as it is text."""
-    import base64
-    import binascii
-
     texts: list[str] = []
     for value in (secret.get("data") or {}).values():
         try:
