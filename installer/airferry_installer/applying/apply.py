@@ -166,7 +166,7 @@ class _Change:
                 hooks.run(
                     self.client,
                     ledger,
-                    stage.objects,
+                    self._planned_hooks(stage),
                     plan=self.digest,
                     timeout=self.timeout,
                     progress=self.progress,
@@ -174,6 +174,11 @@ class _Change:
             else:
                 self._stage(ledger, stage)
         return self._prune(ledger)
+
+    def _planned_hooks(self, stage: Stage[RenderedObject]) -> list[RenderedObject]:
+        """Only what the plan says will run: a rollback does not run an install's hooks."""
+        runs = {(s.phase, identity(s.object)) for s in self.plan.steps if s.action == "run"}
+        return [o for o in stage.objects if (o.phase, identity(ref_of(o.body))) in runs]
 
     def _stage(self, ledger: Ledger, stage: Stage[RenderedObject]) -> None:
         replaced = {
@@ -210,9 +215,16 @@ class _Change:
         pruned: Sequence[ObjectRef],
     ) -> Applied:
         target = begin.target_of(self.plan, self.digest)
+        ours = {identity(ref_of(item.body)) for item in objects if item.hook is None}
         self._record("applied")
         ledger.write(
-            state="applied", running=target, previous=ledger.now.running, target=None, attempt=0
+            state="applied",
+            running=target,
+            previous=ledger.now.running,
+            target=None,
+            attempt=0,
+            # What the plan neither wanted nor pruned is gone, adopted, or to be kept: released.
+            objects=tuple(o for o in ledger.now.objects if identity(o.ref) in ours),
         )
         self._journal("apply finished", objects=len(objects), pruned=[shown(r) for r in pruned])
         return Applied(turn, target, self.approved, tuple(pruned))

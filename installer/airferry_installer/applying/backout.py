@@ -166,12 +166,14 @@ class _BackOut:
                 removed.append(ref)
             if verdict == "keep":
                 kept.append(ref)
-            else:
-                ledger.gone(ref)
+            ledger.gone(ref)
         return removed, kept
 
     def _verdict(self, item: InventoryObject) -> str:
-        """`delete`, `keep` (it stays ours), or `release` (it is not ours, or not there)."""
+        """`delete`, `keep` (and say so), or `release`: it is not ours, or not there.
+
+        What is kept leaves the inventory: no later plan may prune data that nobody named.
+        """
         live = self.client.get(item.ref)
         if live is None:
             return "release"

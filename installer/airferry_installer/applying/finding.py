@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 
-from airferry_foundation.errors import ClusterDeniedError, InputError, StateMissingError
+from airferry_foundation.errors import (
+    ClusterDeniedError,
+    ClusterError,
+    InputError,
+    StateMissingError,
+)
 from airferry_installer import revisions
 from airferry_installer.applying import inventory
 from airferry_installer.applying.inventory import LABEL, Held
@@ -27,16 +32,23 @@ def product_of(site: Site, product: str | None) -> str:
 
 
 def find(state: StateFolder, client: ClusterClient, environment: str, product: str) -> Held | None:
-    """The inventory, None where the product was never applied."""
-    tried: set[str] = set()
-    for namespace in _namespaces(state, client, environment, product):
-        if namespace in tried:
-            continue
-        tried.add(namespace)
-        held = inventory.read(client, namespace, product)
-        if held is not None and held.inventory.environment == environment:
-            return held
-    return None
+    """The inventory, None where the product was never applied.
+
+    Where neither the site nor this state folder knows the namespace, all are looked through;
+    ClusterError if several hold one of this environment and product.
+    """
+    known = _known(state, environment, product)
+    if not known:
+        known = _everywhere(client, product)
+    found = {namespace: inventory.read(client, namespace, product) for namespace in known}
+    held = [h for h in found.values() if h is not None and h.inventory.environment == environment]
+    if len(held) > 1:
+        listed = ", ".join(sorted(h.namespace for h in held))
+        raise ClusterError(
+            f"several namespaces hold an inventory of {product} in {environment!r}: {listed}",
+            "Say which one is meant: inventory_namespace of the environment in site.yaml.",
+        )
+    return held[0] if held else None
 
 
 def need(state: StateFolder, client: ClusterClient, environment: str, product: str) -> Held:
@@ -50,21 +62,20 @@ def need(state: StateFolder, client: ClusterClient, environment: str, product: s
     return held
 
 
-def _namespaces(
-    state: StateFolder, client: ClusterClient, environment: str, product: str
-) -> Iterator[str]:
-    """Where it may be, the likeliest first; every namespace comes last, where rights allow."""
-    for revision in reversed(revisions.kept(state, environment, product)):
-        yield revision.namespace
+def _known(state: StateFolder, environment: str, product: str) -> list[str]:
+    """The namespace where the last change was, or that site.yaml names."""
+    kept = revisions.kept(state, environment, product)
+    if kept:
+        return [kept[-1].namespace]
     described = state.site().environment(environment)
-    if described.inventory_namespace:
-        yield described.inventory_namespace
-    if product in described.namespaces:
-        yield described.namespaces[product]
+    named = described.inventory_namespace or described.namespaces.get(product)
+    return [named] if named else []
+
+
+def _everywhere(client: ClusterClient, product: str) -> list[str]:
+    """Every namespace with an inventory of the product, as far as our rights go."""
     selector = f"{LABEL}=true,airferry.dev/product={product}"
-    try:
+    with suppress(ClusterDeniedError):  # who may use one namespace only must name it
         secrets = client.list("v1", "Secret", None, selector)
-    except ClusterDeniedError:
-        return
-    for secret in secrets:
-        yield str(secret["metadata"]["namespace"])
+        return [str(secret["metadata"]["namespace"]) for secret in secrets]
+    return []

@@ -26,6 +26,9 @@ from airferry_rendering.objects import Object
 PLAN = "airferry.dev/plan"
 """The annotation that says which plan's hook an object is."""
 
+MOMENT = "airferry.dev/moment"
+"""The annotation that says when it runs: one object may run both before and after."""
+
 _WAITED = ("Job", "Pod")
 _PAUSE = 0.25
 
@@ -74,10 +77,11 @@ def run(
             remove_ours(client, ref_of(item.body), plan, timeout)
 
 
-def marked(body: Object, plan: str) -> Object:
-    """A copy that says which plan it belongs to."""
+def marked(item: RunnableHook, plan: str) -> Object:
+    """The object, saying which plan and moment it belongs to."""
+    body = item.body
     metadata = body["metadata"]
-    annotations = {**(metadata.get("annotations") or {}), PLAN: plan}
+    annotations = {**(metadata.get("annotations") or {}), PLAN: plan, MOMENT: item.phase}
     return {**body, "metadata": {**metadata, "annotations": annotations}}
 
 
@@ -87,21 +91,22 @@ def _run_one(
     live = client.get(ref)
     if live is not None and _must_go(item, live, plan):
         writing.remove(client, ref, str(live["metadata"]["uid"]), timeout=timeout)
-    if live is None or not _goes_on(live, plan):
-        writing.put(client, marked(item.body, plan))
+    if live is None or not _goes_on(item, live, plan):
+        writing.put(client, marked(item, plan))
     if ref.kind in _WAITED:
         _await_end(client, ref, timeout)
 
 
-def _goes_on(live: Object, plan: str) -> bool:
+def _goes_on(item: RunnableHook, live: Object, plan: str) -> bool:
     """Whether an object is this plan's run of the hook, under way or ended well before a cut."""
-    ours = (live["metadata"].get("annotations") or {}).get(PLAN) == plan
+    annotations = live["metadata"].get("annotations") or {}
+    ours = (annotations.get(PLAN), annotations.get(MOMENT)) == (plan, item.phase)
     going = not live["metadata"].get("deletionTimestamp")
     return ours and going and live["kind"] in _WAITED and health.judge(live).state != "failed"
 
 
 def _must_go(item: RunnableHook, live: Object, plan: str) -> bool:
-    if _goes_on(live, plan):
+    if _goes_on(item, live, plan):
         return False
     ran = live["kind"] in _WAITED  # such an object can't run again without being made anew
     return ran or item.hook is None or item.hook.deletes_before
