@@ -20,9 +20,10 @@ from airferry_bundler.spec import (
     manifests_name,
     value_set,
 )
-from airferry_foundation import handwritten
-from airferry_foundation.errors import AirferryError
+from airferry_foundation import files, handwritten
+from airferry_foundation.errors import AirferryError, InputError
 from airferry_foundation.handwritten import Lines, Place, Problem
+from airferry_telemetry import catalogue
 
 Mistake = tuple[Place, str]
 
@@ -123,6 +124,15 @@ def _carried_files(spec: Spec, folder: Path) -> Iterator[Mistake]:
     for key, single in (("catalogue", spec.catalogue), ("thresholds", spec.thresholds)):
         if single is not None:
             yield from _carried(single, folder, (key,))
+    if spec.catalogue is not None and (folder / spec.catalogue).is_file():
+        yield from _catalogue(folder / spec.catalogue)
+
+
+def _catalogue(path: Path) -> Iterator[Mistake]:
+    try:
+        catalogue.parse(files.read_capped(path, catalogue.MAX_BYTES), name=path.name)
+    except InputError as error:
+        yield ("catalogue",), error.message
 
 
 def _carried(path: str, folder: Path, place: Place) -> Iterator[Mistake]:

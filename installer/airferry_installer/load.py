@@ -13,6 +13,7 @@ from pathlib import Path
 from airferry_foundation.progress import SILENT, Progress
 from airferry_installer import delivery, local_registry, opening
 from airferry_installer.state import StateFolder
+from airferry_telemetry import catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ def load_bundle(
             opened.reader, opened.release, client, places, workers=workers, progress=progress
         )
         state.keep("release", opened.reader.header.release)
+        telemetry = opened.release.telemetry
+        if telemetry is not None and telemetry.catalogue is not None:
+            state.keep("catalogue", opened.reader.blob(telemetry.catalogue, catalogue.MAX_BYTES))
         report = LoadReport(
             registry=client.settings.origin,
             release=opened.verdict.digest,

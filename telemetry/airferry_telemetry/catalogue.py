@@ -6,14 +6,16 @@ environment. A label is `plain`, or `hash`: it then leaves as an HMAC under the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 
-from airferry_foundation import documents
+from airferry_foundation import documents, handwritten
 from airferry_foundation.digests import digest
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import InputError
+from airferry_foundation.handwritten import Lines, Problem
 
 MAX_BYTES = 1 << 20
 
@@ -70,6 +72,40 @@ class Catalogue(Document, frozen=True, kw_only=True):
     def digest(self) -> str:
         """The digest of the canonical bytes."""
         return digest(documents.encode(self))
+
+
+def parse(data: bytes, *, name: str) -> Catalogue:
+    """A vendor's catalogue.yaml; HandwrittenError lists every mistake with its line."""
+    return handwritten.parse(data, Catalogue, name=name, check=_twice)
+
+
+def narrowed(known: Catalogue, allowed: Catalogue) -> Catalogue:
+    """What both catalogues agree to: metrics and labels of both, hashed if one of them says so.
+
+    `known` is what a site can collect, `allowed` what the release's signed catalogue names.
+    """
+    metrics = (_narrowed(metric, allowed.metric(metric.name)) for metric in known.metrics)
+    return msgspec.structs.replace(
+        known, metrics=tuple(metric for metric in metrics if metric is not None)
+    )
+
+
+def _narrowed(known: Metric, allowed: Metric | None) -> Metric | None:
+    if allowed is None or allowed.category != known.category:
+        return None
+    labels: dict[str, Literal["plain", "hash"]] = {
+        label: "hash" if "hash" in (kind, allowed.labels[label]) else "plain"
+        for label, kind in known.labels.items()
+        if label in allowed.labels
+    }
+    return msgspec.structs.replace(known, labels=labels)
+
+
+def _twice(written: Catalogue, lines: Lines) -> Iterator[Problem]:
+    names = [metric.name for metric in written.metrics]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield Problem(lines.at(("metrics", number)), f"metric {name!r} stands here twice")
 
 
 def category(name: str) -> Category:

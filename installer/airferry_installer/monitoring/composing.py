@@ -17,7 +17,6 @@ from airferry_installer.planning.plan import Running
 from airferry_installer.state import StateFolder
 from airferry_signing import sshsig
 from airferry_telemetry import envelope, samples
-from airferry_telemetry.catalogue import STANDARD
 from airferry_telemetry.envelope import Categories, Clock, Installed, Manifest, Period
 from airferry_telemetry.redaction import redact
 
@@ -28,10 +27,11 @@ def compose(state: StateFolder, stream: Stream, agreed: Consent, collected: Coll
     end = int(time.now.timestamp())
     begin = int(clock.read(stream.until).timestamp()) if stream.until else 0
     spooled = spool_of(state).since(stream.environment, begin, end)
-    leaving, report = redact(spooled, STANDARD, frozenset(agreed.leaving), state.hmac_key())
     running = _running(state, stream.environment)
+    catalogue = installed.catalogue(state, running)
+    leaving, report = redact(spooled, catalogue, frozenset(agreed.leaving), state.hmac_key())
     contents = {
-        envelope.METRICS: samples.write(leaving, STANDARD),
+        envelope.METRICS: samples.write(leaving, catalogue),
         envelope.EVENTS: b"".join(_events(state, stream, agreed)),
         envelope.REDACTION: documents.encode(report),
     }
@@ -56,7 +56,7 @@ def compose(state: StateFolder, stream: Stream, agreed: Consent, collected: Coll
         dropped=spool_of(state).dropped(stream.environment),
         gaps=collected.gaps,
         categories=Categories(enabled=agreed.leaving, withheld=agreed.withheld),
-        catalogue=STANDARD.digest,
+        catalogue=catalogue.digest,
         region=site.telemetry.region,
         allowed_regions=(site.telemetry.region,),
         purpose=site.telemetry.purpose,

@@ -13,6 +13,8 @@ from airferry_installer import revisions
 from airferry_installer.planning.plan import Running
 from airferry_installer.revisions import Revision
 from airferry_installer.state import StateFolder
+from airferry_telemetry import catalogue as catalogues
+from airferry_telemetry.catalogue import STANDARD, Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,29 @@ def recipient(state: StateFolder, running: Sequence[Running]) -> str:
             "One file can be read by all its recipients, so one is not made for several.",
         )
     return named.pop()
+
+
+def catalogue(state: StateFolder, running: Sequence[Running]) -> Catalogue:
+    """What may leave at all: the standard catalogue, narrowed by that of each running release.
+
+    A release without one narrows nothing. TelemetryRefusedError where it has one that was not
+    loaded here: what it allows can't be told.
+    """
+    allowed = STANDARD
+    for one in running:
+        release = _release(state, one)
+        if release is None or release.telemetry is None or release.telemetry.catalogue is None:
+            continue
+        try:
+            data = state.kept("catalogue", release.telemetry.catalogue)
+        except StateMissingError:
+            raise TelemetryRefusedError(
+                f"the catalogue of {one.product} {one.version} is not in the state folder",
+                "Run `load` with its bundle again; it keeps the catalogue.",
+            ) from None
+        theirs = catalogues.parse(data, name=f"the catalogue of {one.product} {one.version}")
+        allowed = catalogues.narrowed(allowed, theirs)
+    return allowed
 
 
 def _recipient(release: Release | None, region: str, purpose: str) -> str | None:

@@ -60,6 +60,8 @@ def test_everything_that_the_format_shows(tmp_path: Path) -> None:
     for name in ("values/base.yaml", "values/all.yaml", "docs/upgrade.md", "manifests/a.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a: 1\n", encoding="utf-8")
+    written = "schema: airferry.catalogue/v1\nmetrics: []\n"
+    (tmp_path / "catalogue.yaml").write_text(written, encoding="utf-8")
     more = """\
 epoch: 2
 security_floor: 3
@@ -81,7 +83,7 @@ inputs:
   admin: {secret: true, generated: true, to: [{chart: cache, path: password}]}
   size: {type: integer, default: 3, to: [{manifest: manifests, kind: ConfigMap, name: a, path: b}]}
 generated: [{chart: shop, kind: Secret, name: shop, path: /data/password}]
-catalogue: values/all.yaml
+catalogue: catalogue.yaml
 thresholds: values/all.yaml
 telemetry: {recipients: {eu: {metrics: RECIPIENT}}}
 registries: {"127.0.0.1:5000": {plain_http: true}}
@@ -221,3 +223,9 @@ registries:
     found = mistakes(tmp_path, more)
     assert "host and port alone" in found[0]
     assert "go together" in found[1]
+
+
+def test_a_catalogue_that_is_none_is_told_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "catalogue.yaml").write_text("metrics: none\n", encoding="utf-8")
+    found = mistakes(tmp_path, "catalogue: catalogue.yaml\n")
+    assert found[0].startswith("line 6: catalogue.yaml has")

@@ -183,3 +183,16 @@ def test_only_samples_since_the_last_export_leave(state: StateFolder, tmp_path: 
     sampling.spool_of(state).add("staging", old)
     leaving = exporting.prepare(state, "staging").contents[envelope.METRICS]
     assert all(one.at > 1000 for one in samples.read(leaving))
+
+
+def test_the_running_releases_catalogue_is_the_allowlist(
+    state: StateFolder, recipients: Recipients
+) -> None:
+    agree(state)
+    data = b"schema: airferry.catalogue/v1\nmetrics: []\n"
+    telemetry.applied(state, 2, recipients, catalogue=data)
+    with pytest.raises(TelemetryRefusedError, match="is not in the state folder"):
+        exporting.prepare(state, "staging")
+    state.keep("catalogue", data)
+    contents = exporting.prepare(state, "staging").contents
+    assert samples.read(contents[envelope.METRICS]) == ()
