@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -76,6 +77,7 @@ class _Head(msgspec.Struct):
     schema: str = ""
 
 
+@cache
 def _schema(kind: type) -> str:
     """The `schema` constant of a document type, '' if it has none."""
     for field in msgspec.structs.fields(kind):
