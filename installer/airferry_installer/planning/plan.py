@@ -6,7 +6,8 @@ themselves stand in the rendered release, in the state folder, under `rendered`.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from airferry_archive.release import Name
 from airferry_foundation.digests import Digest
@@ -35,6 +36,17 @@ class ObjectRef(Document, frozen=True, kw_only=True):
     kind: str
     namespace: str = ""
     name: str
+
+
+def ref_of(body: Mapping[str, Any]) -> ObjectRef:
+    """Which object a body is."""
+    metadata = body["metadata"]
+    return ObjectRef(
+        api_version=body["apiVersion"],
+        kind=body["kind"],
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+    )
 
 
 class FieldChange(Document, frozen=True, kw_only=True):

@@ -30,10 +30,10 @@ from airferry_installer.cluster.client import (
     ImmutableFieldError,
 )
 from airferry_installer.planning import changes, consequences, dangers, render, rendered
-from airferry_installer.planning.plan import Conflict, ObjectRef, Operation, Plan, Step
-from airferry_installer.planning.render import Blob, Work
+from airferry_installer.planning.plan import Conflict, ObjectRef, Operation, Plan, Step, ref_of
 from airferry_installer.planning.rendered import Rendered, RenderedObject, effective
 from airferry_installer.planning.sealed_values import Mask
+from airferry_installer.planning.work import Blob, Work
 from airferry_installer.state.folder import StateFolder
 from airferry_rendering import phases
 from airferry_rendering.objects import Object, ObjectKey, group_of, key_of
@@ -345,17 +345,6 @@ def _step(item: RenderedObject, action: str, **facts: object) -> Step:
     hook = item.hook.events[0] if item.hook else None
     made = {"object": ref_of(item.body), "action": action, "phase": item.phase, "hook": hook}
     return Step(**made, **facts)  # type: ignore[arg-type] # each caller gives a Step's own fields
-
-
-def ref_of(body: Object) -> ObjectRef:
-    """Which object a body is."""
-    metadata = body["metadata"]
-    return ObjectRef(
-        api_version=body["apiVersion"],
-        kind=body["kind"],
-        namespace=metadata.get("namespace", ""),
-        name=metadata["name"],
-    )
 
 
 def _key(ref: ObjectRef) -> ObjectKey:

@@ -26,8 +26,7 @@ from airferry_installer.applying.begin import target_of
 from airferry_installer.applying.inventory import Inventory, InventoryObject
 from airferry_installer.cluster.client import ClusterClient, connect
 from airferry_installer.planning import planner, rendered
-from airferry_installer.planning.plan import Plan
-from airferry_installer.planning.planner import ref_of
+from airferry_installer.planning.plan import Plan, ref_of
 from airferry_installer.site import Kubernetes
 from airferry_installer.state import StateFolder
 from airferry_rendering import packing

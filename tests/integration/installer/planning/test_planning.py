@@ -16,7 +16,7 @@ from airferry_foundation.errors import (
     ObjectRefusedError,
 )
 from airferry_installer.planning import planner, rendered, views
-from airferry_installer.planning.plan import Plan, Step
+from airferry_installer.planning.plan import Plan, Step, ref_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.program("helm")]
 
@@ -48,7 +48,7 @@ def test_a_first_install_creates_everything_with_pinned_images(
     body = rendered.load(world.state, plan.rendered).objects[1].body
     (container,) = body["spec"]["template"]["spec"]["containers"]
     assert container["image"].startswith(PULL)
-    assert world.client.get(planner.ref_of(body)) is None
+    assert world.client.get(ref_of(body)) is None
 
 
 def test_what_was_just_applied_is_all_unchanged(world: Any, texts: dict[str, str]) -> None:
@@ -77,7 +77,7 @@ def test_one_value_and_one_image_are_all_that_an_upgrade_shows(
         "templates/store.yaml": texts["store"],
     }
     world.put(world.plan(world.release(world.chart(files))))
-    secret = world.client.get(planner.ref_of(_body(world, "Secret")))["data"]
+    secret = world.client.get(ref_of(_body(world, "Secret")))["data"]
     chart = world.chart(files, values="level: debug\nimage: shop/web:2\n")
     images = ("docker.io/shop/web:1", "docker.io/shop/web:2")
     plan = world.plan(world.release(chart, version="1.1.0", images=images))
@@ -88,7 +88,7 @@ def test_one_value_and_one_image_are_all_that_an_upgrade_shows(
     assert paths == [f'{base}.env[name="LEVEL"].value', f"{base}.image"]
     assert {change.path for change in plan.values} == {"web.level", "web.image"}
     world.put(plan)
-    assert world.client.get(planner.ref_of(_body(world, "Secret")))["data"] == secret
+    assert world.client.get(ref_of(_body(world, "Secret")))["data"] == secret
 
 
 def test_two_plans_of_an_unchanged_world_are_the_same_bytes(
@@ -111,7 +111,7 @@ def test_a_generated_password_is_made_once_and_never_changed(
 ) -> None:
     chart = world.chart({"templates/s.yaml": texts["password"]})
     world.put(world.plan(world.release(chart)))
-    ref = planner.ref_of(_body(world, "Secret"))
+    ref = ref_of(_body(world, "Secret"))
     password = world.client.get(ref)["data"]["password"]
     other = world.chart({"templates/s.yaml": texts["password"].replace("user: shop", "user: s2")})
     plan = world.plan(world.release(other, version="1.1.0"))
@@ -150,11 +150,11 @@ def test_a_chart_that_looks_up_its_password_keeps_it(world: Any, texts: dict[str
     first = world.plan(release)
     assert first.read == ('web/templates/secret.yaml: "v1" "Secret" .Release.Namespace "store"',)
     world.put(first)
-    password = world.client.get(planner.ref_of(_body(world, "Secret")))["data"]["password"]
+    password = world.client.get(ref_of(_body(world, "Secret")))["data"]["password"]
     plan = world.plan(release)
     assert set(actions(plan).values()) == {"unchanged"}
     world.put(plan)
-    assert world.client.get(planner.ref_of(_body(world, "Secret")))["data"]["password"] == password
+    assert world.client.get(ref_of(_body(world, "Secret")))["data"]["password"] == password
 
 
 def test_secrets_stand_nowhere_in_the_clear(world: Any, tmp_path: Any) -> None:
