@@ -1,8 +1,8 @@
 """Samples, and their text: the part of OpenMetrics 1.0 that Prometheus' older text format shares.
 
 Only gauges; families in the order of their names, series in the order of their labels, points in
-the order of time. So there is one spelling of a set of samples, and a reader that writes again what
-it read must get the same bytes.
+the order of time. So there is one spelling of each sample and one order of all; a reader refuses
+any other. HELP and TYPE lines are for people and Prometheus; nothing is read from them.
 """
 
 from __future__ import annotations

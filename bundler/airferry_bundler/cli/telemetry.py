@@ -23,7 +23,10 @@ def import_(
     identity: Annotated[
         Path, typer.Option("--identity", help="The age identity that the files are sealed to.")
     ],
-    region: Annotated[str, typer.Option(help="The region that this intake is in.")] = "default",
+    region: Annotated[
+        str | None,
+        typer.Option(help="The region that this intake is in [default: that of the store]"),
+    ] = None,
     *,
     remove: Annotated[
         bool, typer.Option("--remove", help="Delete each file once it is stored.")
@@ -34,7 +37,8 @@ def import_(
 
     Each file is accepted, a duplicate, accepted with a gap before it, or quarantined (unknown
     instance, contradiction). A file that is forged, damaged or for another region is refused and
-    leaves nothing behind. Exit code 1 when something was quarantined.
+    leaves nothing behind. A store holds data of one region: the first file fixes it, if --region
+    did not say which it must be. Exit code 1 when something was quarantined.
 
     Example: airferry-bundler telemetry import stick/*.age --identity telemetry.age --store fleet
     """

@@ -5,6 +5,7 @@ customers/<customer>/fleet.db            what was parsed
 customers/<customer>/raw/<hex>.age       each export's tar, sealed to the customer's archive key
 customers/<customer>/archive.age         that key: destroy it, and the archive can't be read again
 quarantine/<hex>.age                     files as they came, that were not taken
+region                                   the region whose data may lie here, fixed by the first file
 ```
 """
 
@@ -78,6 +79,17 @@ class Store:
             files.write_new(folder / "archive.age", data, mode=0o600)
         return CustomerStore(name, folder)
 
+    def region(self) -> str | None:
+        """The region whose data this store holds, None before the first file."""
+        path = self.folder / "region"
+        return files.read_capped(path, 100).decode().strip() if path.exists() else None
+
+    def settle(self, region: str) -> None:
+        """Fix the region; data of another may then never lie here."""
+        if self.region() is None:
+            files.make_folder(self.folder, private=True)
+            files.write_new(self.folder / "region", f"{_strict(region)}\n".encode())
+
     def quarantine(self, sealed: bytes) -> Path:
         """Keep a file as it came."""
         files.make_folder(self.folder, private=True)
@@ -108,5 +120,5 @@ def existing(folder: Path) -> Store:
 
 def _strict(name: str) -> str:
     if not _CUSTOMER.fullmatch(name):
-        raise InputError(f"{name[:80]!r} is not a customer's name")
+        raise InputError(f"{name[:80]!r} is not the name of a customer or region")
     return name

@@ -23,11 +23,14 @@ from airferry_telemetry.envelope import Package
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Where files are taken in: the store, the key that opens them, and the region it is in."""
+    """Where files are taken in: the store, and the key that opens them.
+
+    `region` is where the intake is; None means: that of the store, which its first file fixes.
+    """
 
     store: Store
     identity: Identity
-    region: str
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def take(path: Path, intake: Intake, *, remove: bool = False) -> Imported:
     if verdict.state == "quarantined" or customer is None:
         intake.store.quarantine(sealed)
         return Imported(path, "quarantined", verdict.reason, package)
+    intake.store.settle(package.manifest.region)  # never by a file of somebody unknown
     if verdict.state != "duplicate":
         customer.archive(package.digest, package.tar)
         customer.database.add(package, verdict.state, clock.timestamp())
@@ -67,9 +71,11 @@ def _open(sealed: bytes, name: str, intake: Intake) -> Package:
         raise TelemetryRefusedError(error.message, error.hint) from None
     package = envelope.unpack(tar, name=name)
     manifest = package.manifest
-    if manifest.region != intake.region or intake.region not in manifest.allowed_regions:
+    regions = {intake.region, intake.store.region()} - {None} or {manifest.region}
+    if regions != {manifest.region} or manifest.region not in manifest.allowed_regions:
         raise TelemetryRefusedError(
-            f"{name} is for region {manifest.region!r}, this intake is in {intake.region!r}",
+            f"{name} is for region {manifest.region!r}, this intake and its store are of "
+            f"{', '.join(sorted(map(repr, regions)))}",
             "Nothing of it was kept. Hand it to the intake of its region.",
         )
     if intake.identity.recipient not in manifest.recipients:

@@ -214,6 +214,31 @@ def test_sent_to_the_wrong_region(vendor: Office, done: Exported) -> None:
     assert _stored(vendor) == []  # not even in quarantine
 
 
+def test_a_store_never_holds_data_of_two_regions(
+    vendor: Office, done: Exported, tmp_path: Path
+) -> None:
+    assert vendor.take(done.path).state == "accepted"
+    recipients = {"east": {"operations": vendor.identity.recipient}}
+    more = "telemetry: {region: east}\n"
+    state = telemetry.customer_state(tmp_path / "e", recipients, customer="east-co", more=more)
+    agree(state)
+    vendor.enroll(state)
+    path = export(state, tmp_path / "e-stick").path
+    for region in (None, "east", "default"):
+        with pytest.raises(TelemetryRefusedError, match="for region 'east'"):
+            vendor.take(path, region=region)
+    assert _stored(vendor) == ["raw"]
+
+
+def test_a_stranger_does_not_fix_the_region(vendor: Office, done: Exported, tmp_path: Path) -> None:
+    recipients = {"east": {"operations": vendor.identity.recipient}}
+    more = "telemetry: {region: east}\n"
+    stranger = telemetry.customer_state(tmp_path / "e", recipients, customer="east-co", more=more)
+    agree(stranger)
+    assert vendor.take(export(stranger, tmp_path / "e-stick").path).state == "quarantined"
+    assert vendor.take(done.path).state == "accepted"
+
+
 def test_sent_to_the_wrong_intake(done: Exported, state: StateFolder, tmp_path: Path) -> None:
     other = telemetry.office(tmp_path / "other")
     with pytest.raises(TelemetryRefusedError, match="can't be opened"):
@@ -264,6 +289,6 @@ def test_one_key_for_two_customers(vendor: Office, state: StateFolder, tmp_path:
 
 @pytest.mark.parametrize("name", ["../acme", "/etc", "a/b", "A", "", ".", "..", "a\n", "a" * 64])
 def test_customer_names_cannot_escape_the_store(name: str, vendor: Office) -> None:
-    with pytest.raises(InputError, match="not a customer's name"):
+    with pytest.raises(InputError, match="not the name of a customer"):
         vendor.store.make_customer(name)
     assert not vendor.store.folder.exists()
