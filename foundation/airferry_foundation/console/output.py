@@ -31,6 +31,10 @@ _UNPRINTABLE = re.compile(
 )
 
 
+_PIPED_WIDTH = 240
+"""Columns where no terminal says: tables in a log or a mail are not cut."""
+
+
 class Format(StrEnum):
     """How a command answers."""
 
@@ -65,7 +69,8 @@ class Output:
         """rich, on stdout; made when first used."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True, emoji=False)
+        width = None if sys.stdout.isatty() else _PIPED_WIDTH
+        return Console(highlight=False, soft_wrap=True, emoji=False, width=width)
 
     @cached_property
     def progress(self) -> Progress:
