@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 import typer
-from typer.main import get_command
 
+from airferry_foundation.console.commands import command_of
 from airferry_foundation.errors import AirferryError
 
 HERE = Path(__file__).parent
@@ -88,7 +88,7 @@ def command_line(package: str) -> str:
     for name in cli.COMMANDS:
         import_module(f"{package}.cli.{name}")
     program = package.replace("_", "-")
-    command = get_command(cli.app)
+    command = command_of(cli.app)
     parts = [f"# {program}\n\n{GENERATED}"]
     for path, text in _helps(command, program):
         parts.append(f"\n{'#' * min(path.count(' ') + 2, 4)} `{path}`\n\n```text\n{text}\n```\n")

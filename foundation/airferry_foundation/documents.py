@@ -52,8 +52,9 @@ def decode(data: bytes, kind: type[D], *, name: str, cap: int = 5 << 20, text: s
     """Decode canonical bytes into `kind`.
 
     `name` stands in messages. `cap` is in bytes. `text="strict"` refuses control and bidirectional
-    characters in every string, and integers that are not 0 to 2^53-1 (documents that somebody signs);
-    `text="any"` lets both through (plans and rendered objects, which are escaped where shown). Raises DocumentError.
+    characters in every string, and integers that are not 0 to 2^53-1 (documents that somebody
+    signs); `text="any"` lets both through (plans and rendered objects, which are escaped where
+    they are shown). Raises DocumentError.
     """
     if len(data) > cap:
         raise DocumentError(f"{name} has {len(data)} bytes; at most {cap} are allowed")

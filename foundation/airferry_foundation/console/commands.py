@@ -8,9 +8,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 from airferry_foundation.console.output import Format, Output
 from airferry_foundation.errors import AirferryError, InternalError, Interrupted
@@ -28,6 +29,22 @@ def application(name: str, help_text: str) -> typer.Typer:
     )
 
 
+def command_of(app: typer.Typer) -> Any:
+    """The command tree of `app`, its examples kept as they are written."""
+    command = get_command(app)
+    _keep_examples(command)
+    return command
+
+
+def _keep_examples(command: Any) -> None:
+    """Mark indented paragraphs of every help text so that click does not wrap them."""
+    if command.help:
+        parts = command.help.split("\n\n")
+        command.help = "\n\n".join(f"\b\n{p}" if p.startswith("  ") else p for p in parts)
+    for child in getattr(command, "commands", {}).values():
+        _keep_examples(child)
+
+
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `app` and leave the process with the right exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -35,7 +52,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app(args=given, standalone_mode=True)
+        command_of(app)(args=given, standalone_mode=True)
     except AirferryError as error:
         _leave(output, error)
     except _Stopped:
