@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airferry_archive import generated
-from airferry_archive.carriage import Carriage
 from airferry_archive.layout import Header
-from airferry_archive.release import MAX_BYTES, Release
+from airferry_archive.release import MAX_BYTES, Blob, Release
+from airferry_archive.selection import carriage_of
 from airferry_archive.writer import BundleWriter
 from airferry_bundler import content as contents
 from airferry_bundler import lock as locks
 from airferry_bundler import release as releases
 from airferry_bundler import signed_release, signing_keys
+from airferry_bundler.bases import EVERYTHING, Selection
 from airferry_bundler.charts import carried_charts
 from airferry_bundler.content import LocalContent
 from airferry_bundler.fill import WORKERS, fill
@@ -44,28 +45,38 @@ class Built:
     release: Release
     digest: str
     signers: tuple[str, ...]
+    carried: tuple[Blob, ...]
+    is_delta: bool = False
 
     @property
     def blob_bytes(self) -> int:
-        """The bytes of its unique blobs."""
-        return sum(blob.size for blob in self.release.blobs)
+        """The bytes of the blobs that it carries."""
+        return sum(blob.size for blob in self.carried)
 
 
 def build(
-    spec_file: SpecFile, out: Path, *, progress: Progress = SILENT, workers: int = WORKERS
+    spec_file: SpecFile,
+    out: Path,
+    *,
+    selection: Selection = EVERYTHING,
+    progress: Progress = SILENT,
+    workers: int = WORKERS,
 ) -> Built:
     """Write the bundle of a locked, released and signed spec to `out` (a file or a folder).
 
-    Raises LockOutdatedError, ThresholdError and the like before anything is written.
+    `selection` says which of its blobs it carries. Raises LockOutdatedError, ThresholdError and the
+    like before anything is written.
     """
     lock, content = _fresh_lock(spec_file)
     data = _release_file(spec_file.folder, lock)
     signed = signed_release.judge(spec_file.folder, lock.release, data, cosigns.available())
-    path = bundle_path(out, lock.release)
+    carried = selection.of(lock.release, digest(data))
+    path = bundle_path(out, lock.release, delta=carried is not None)
     supply = Supply(_packed(spec_file, lock, content), Origins(spec_file), lock.origins)
-    with BundleWriter.open(path, _header(lock.release, signed), progress=progress) as writer:
-        missing = sum(blob.size for blob in writer.missing())
-        settled = sum(blob.size for blob in lock.release.blobs) - missing
+    header = _header(lock.release, signed, carried)
+    with BundleWriter.open(path, header, progress=progress) as writer:
+        blobs = tuple(member.blob for member in writer.layout.members.values())
+        settled = sum(blob.size for blob in blobs) - sum(blob.size for blob in writer.missing())
         fill(writer, supply, progress=progress, settled=settled, workers=workers)
         writer.finish()
     return Built(
@@ -74,6 +85,8 @@ def build(
         release=lock.release,
         digest=digest(data),
         signers=tuple(sorted(signed.signers)),
+        carried=blobs,
+        is_delta=carried is not None,
     )
 
 
@@ -88,10 +101,10 @@ def release_and_sign(spec_file: SpecFile, keys: Path, passphrase: Callable[[], s
     signing_keys.sign_release(made.path, keys, chain.newest, passphrase, program)
 
 
-def bundle_path(out: Path, release: Release) -> Path:
-    """Where the bundle goes: `out`, or in that folder `<product>-<version>.tar.zst`."""
+def bundle_path(out: Path, release: Release, *, delta: bool = False) -> Path:
+    """Where the bundle goes: `out`, or in that folder `<product>-<version>[-delta].tar.zst`."""
     if out.is_dir():
-        return out / f"{release.product}-{release.version}.tar.zst"
+        return out / f"{release.product}-{release.version}{'-delta' if delta else ''}.tar.zst"
     if not out.name.endswith(".tar.zst"):
         raise InputError(
             f"{out} does not end in .tar.zst", "Name a file OUT.tar.zst, or a folder that exists."
@@ -126,13 +139,8 @@ def _packed(spec_file: SpecFile, lock: Lock, content: LocalContent) -> Mapping[s
     return packed_blobs(spec_file.spec, content, charts)
 
 
-def _header(release: Release, signed: SignedRelease) -> Header:
-    carriage = Carriage(
-        schema="airferry.carriage/v1",
-        release=digest(signed.signed.document),
-        kind="full",
-        blobs=tuple(sorted(blob.digest for blob in release.blobs)),
-    )
+def _header(release: Release, signed: SignedRelease, carried: frozenset[str] | None) -> Header:
+    carriage = carriage_of(release, digest(signed.signed.document), carried)
     members = generated.member_bytes(release)
     return Header(
         release=signed.signed.document,

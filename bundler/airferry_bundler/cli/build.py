@@ -17,10 +17,21 @@ def build(
         Path,
         typer.Option("-o", "--out", help="OUT.tar.zst, or a folder for <product>-<version>."),
     ],
+    *,
     spec: SpecOption = Path("airferry.yaml"),
     keys: Annotated[
         Path | None,
         typer.Option(help="Write release.json and sign it too, with the release keys in here."),
+    ] = None,
+    without: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Leave out what the customer has: a receipt, an older release.json, lock or "
+            "bundle (repeatable)."
+        ),
+    ] = None,
+    only: Annotated[
+        Path | None, typer.Option(help="Carry just what a need.json of the customer's lists.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Downloads at once.")] = 4,
     output: OutputOption = Format.text,
@@ -32,7 +43,11 @@ def build(
 
         airferry-bundler build -o shop-1.4.0.tar.zst
         COSIGN_PASSWORD=… airferry-bundler build --keys keys -o /media/stick
+        airferry-bundler build --without receipt.json -o /media/stick
+
+    A delta is the same signed release in a smaller file: no key is needed to make one.
     """
+    from airferry_bundler import bases
     from airferry_bundler import build as building
     from airferry_bundler import spec as specs
     from airferry_bundler.cli.passphrase import passphrase
@@ -42,11 +57,21 @@ def build(
     read = specs.read(spec)
     if keys is not None:
         building.release_and_sign(read, keys, passphrase)
-    made = building.build(read, out, progress=out_put.progress, workers=workers)
+    made = building.build(
+        read,
+        out,
+        selection=bases.read_selection(without or (), only, note=out_put.progress.note),
+        progress=out_put.progress,
+        workers=workers,
+    )
     release = made.release
     out_put.say(f"{made.path}  {size(made.size)}", style="bold")
     out_put.say(f"{release.product} {release.version}, release.json {made.digest}")
-    out_put.say(f"{len(release.blobs)} blobs of {size(made.blob_bytes)}")
+    out_put.say(
+        f"{len(made.carried)} of {len(release.blobs)} blobs, {size(made.blob_bytes)} of them"
+        if made.is_delta
+        else f"{len(release.blobs)} blobs of {size(made.blob_bytes)}"
+    )
     for signer in made.signers:
         out_put.say(f"signed by {signer}")
     out_put.answer(
@@ -56,7 +81,9 @@ def build(
             "product": release.product,
             "version": release.version,
             "release": made.digest,
+            "kind": "delta" if made.is_delta else "full",
             "blobs": len(release.blobs),
+            "blobs_carried": len(made.carried),
             "blob_bytes": made.blob_bytes,
             "signers": made.signers,
         }
