@@ -1,0 +1,144 @@
+"""`airferry-installer plan`, as a person gives it, over a signed bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airferry_archive.release import Chart
+from airferry_fixtures.customers import Customer
+from airferry_fixtures.servers.cluster import Cluster
+from airferry_fixtures.simulator import blob_of, bundle_of, image_of, product_of
+from airferry_fixtures.statements import Vendor
+from airferry_foundation import documents, files
+from airferry_foundation.digests import digest
+from airferry_installer.planning.plan import MAX_BYTES, Plan
+from airferry_rendering import packing
+
+pytestmark = [pytest.mark.cluster, pytest.mark.program("helm")]
+
+TEMPLATE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: "acme/web:1.0"}]}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: made}
+stringData: {password: {{ randAlphaNum 20 }}}
+"""
+BROKEN = "a: 1\nb: {{ .Values.x.y }}\n"
+
+
+def bundle(folder: Path, vendor: Vendor, template: str = TEMPLATE) -> Path:
+    chart_file = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+    contents = {"web/Chart.yaml": chart_file.encode(), "web/templates/a.yaml": template.encode()}
+    package = blob_of(packing.pack_files(contents), repository="shop/charts/web")
+    manifest = blob_of(b"{}", repository="shop/charts/web")
+    chart = Chart(
+        name="web",
+        version="1.0.0",
+        digest=manifest.digest,
+        content=package.digest,
+        release_name="web",
+        namespace="shop",
+    )
+    product = product_of(images=[image_of()], blobs=[package, manifest]).changed(charts=(chart,))
+    return bundle_of(folder / "shop.tar.zst", vendor, product)
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+def customer(tmp_path: Path, cluster: Cluster, namespace: str, vendor: Vendor) -> Customer:
+    made = Customer(tmp_path)
+    made.site.write_text(f"""\
+customer: acme
+products: [shop]
+registry: {{push: "127.0.0.1:5000", plain_http: true}}
+environments:
+  staging:
+    kubernetes: {{kubeconfig: {cluster.kubeconfig}}}
+    namespaces: {{shop: {namespace}}}
+  nowhere:
+    kubernetes: {{kubeconfig: no-such-file}}
+""")
+    ran = made.init(vendor)
+    assert ran.code == 0, ran.stderr
+    return made
+
+
+def test_a_plan_is_written_with_its_page_and_told(
+    customer: Customer, vendor: Vendor, tmp_path: Path
+) -> None:
+    path = bundle(tmp_path, vendor)
+    ran = customer.run("plan", path, "-e", "staging", "-o", tmp_path / "out" / "plan.json")
+    assert ran.code == 0, ran.stderr
+    assert "install of shop" in ran.stdout
+    assert "+ create Deployment" in ran.stdout
+    assert "2 create" in ran.stdout
+    data = (tmp_path / "out" / "plan.json").read_bytes()
+    plan = documents.decode(data, Plan, name="plan.json", cap=MAX_BYTES, text="any")
+    assert plan.environment == "staging"
+    page = (tmp_path / "out" / "plan.html").read_text()
+    assert digest(data) in ran.stdout
+    assert digest(data) in page
+    events = [entry.event for entry in customer.state.journal.entries()]
+    assert events[-1] == "planned"
+
+
+def test_scripts_get_the_digest_and_the_same_file_twice(
+    customer: Customer, vendor: Vendor, tmp_path: Path
+) -> None:
+    path = bundle(tmp_path, vendor)
+    first = customer.run("plan", path, "-e", "staging", "-o", "a.json", "--output", "json")
+    second = customer.run("plan", path, "-e", "staging", "-o", "b.json", "--output", "json")
+    assert (first.code, second.code) == (0, 0), first.stderr
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert first.answer["digest"] == digest((tmp_path / "a.json").read_bytes())
+    assert first.answer["actions"] == {"create": 2}
+
+
+@pytest.mark.parametrize(
+    ("environment", "template", "error", "code"),
+    [
+        ("nowhere", TEMPLATE, "ClusterUnreachable", 41),
+        ("elsewhere", TEMPLATE, "Input", 10),
+        ("staging", BROKEN, "Chart", 14),
+    ],
+)
+def test_what_is_wrong_has_its_exit_code_and_a_message(
+    customer: Customer,
+    vendor: Vendor,
+    tmp_path: Path,
+    environment: str,
+    template: str,
+    error: str,
+    code: int,
+) -> None:
+    path = bundle(tmp_path, vendor, template)
+    ran = customer.run("plan", path, "-e", environment, "--output", "json")
+    assert ran.code == code, ran.stderr
+    told = json.loads(ran.stderr.splitlines()[-1])
+    assert told["error"] == error
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "plan.json").exists()
+
+
+def test_a_plan_can_not_be_written_where_nobody_may(
+    customer: Customer, vendor: Vendor, tmp_path: Path
+) -> None:
+    files.make_folder(tmp_path / "taken.json")
+    ran = customer.run("plan", bundle(tmp_path, vendor), "-e", "staging", "-o", "taken.json")
+    assert 10 <= ran.code < 60
+    assert "taken.json" in ran.stderr
