@@ -9,6 +9,7 @@ from airferry_foundation.digests import is_digest
 from airferry_foundation.errors import AudienceError, InputError, RootError
 from airferry_installer import site as sites
 from airferry_installer import trust as trusts
+from airferry_installer.approving.acceptance import in_force
 from airferry_installer.monitoring import enrolling
 from airferry_installer.site import Site
 from airferry_installer.state import StateFolder
@@ -61,6 +62,7 @@ def initialise(folder: Path, site_path: Path, root_path: Path, fingerprint: str)
         root=newest.number,
         fingerprint=pinned.chain.fingerprint,
     )
+    in_force(state)  # the first policy, or that there is none, is a decision of this moment
     path, enrolment = enrolling.ensure(state)
     return Initialised(
         state=state,
