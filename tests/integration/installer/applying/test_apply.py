@@ -15,10 +15,16 @@ from airferry_foundation.errors import (
     InputError,
     UnhealthyError,
 )
+from airferry_foundation.progress import SILENT
 from airferry_installer import revisions
-from airferry_installer.applying import drift
+from airferry_installer.applying import drift, inventory
 from airferry_installer.applying.apply import apply
+from airferry_installer.applying.backout import back_out
 from airferry_installer.applying.status import look
+from airferry_installer.planning import rendered as renders
+from airferry_installer.planning.planner import plan_rendered
+from airferry_installer.planning.sealed_values import name_of
+from airferry_rendering.objects import key_of
 
 pytestmark = pytest.mark.cluster
 
@@ -176,6 +182,62 @@ def test_a_crash_ends_the_wait_early_and_is_explained(shop: Any) -> None:
     assert "CrashLoopBackOff" in status.workloads[0].note
 
 
+def test_what_never_gets_ready_ends_at_the_timeout(shop: Any) -> None:
+    site = shop.state.site_path
+    site.write_text(site.read_text().replace("timeout: 60", "timeout: 3"))
+    plan = shop.plan("1.0.0", shop.deployment(stage="never-ready"))
+    with pytest.raises(UnhealthyError) as caught:
+        apply(shop.state, shop.client, plan)
+    assert "not ready within 3 s" in caught.value.message
+    assert "0 of 2 pods available" in caught.value.message
+    assert "apply --backout" in caught.value.hint
+    done = back_out(shop.state, shop.client, "staging", "shop")
+    assert done.returned is None
+    assert shop.live("deployment", "web") is None
+
+
+def test_somebody_who_takes_over_stops_the_one_at_work(shop: Any) -> None:
+    plan = shop.plan("1.0.0", shop.config(), shop.job("seed", hook="pre-install"))
+
+    class Nosy:
+        """A second installer's write, in the middle of the first one's apply."""
+
+        def start(self, *_: Any) -> Any:
+            return SILENT.start("")
+
+        def note(self, text: str) -> None:
+            if text.startswith("run "):
+                held = inventory.read(shop.client, shop.namespace, "shop")
+                assert held is not None
+                inventory.update(shop.client, held, inventory.change(held, attempt=7))
+
+    with pytest.raises(ClusterBusyError, match="took over"):
+        apply(shop.state, shop.client, plan, progress=Nosy())
+    assert (shop.inventory.state, shop.inventory.attempt) == ("applying", 7)
+
+
+def test_a_generated_field_keeps_its_live_value(shop: Any) -> None:
+    def release(version: str, word: str, operation: Any) -> Any:
+        made = msgspec.structs.replace(
+            shop.render(version, shop.secret(word=word), operation=operation)[0]
+        )
+        item = msgspec.structs.replace(made.objects[0], generated=("/data/password",))
+        masked = {**item.body, "data": {"password": "generated"}}
+        item = msgspec.structs.replace(item, body=masked)
+        made = msgspec.structs.replace(made, objects=(item,))
+        value = base64.b64encode(word.encode()).decode()
+        name = name_of(key_of(masked))
+        renders.store(shop.state, made, fresh={name: {"/data/password": value}})
+        return plan_rendered(shop.state, shop.client, "staging", made, operation)
+
+    apply(shop.state, shop.client, release("1.0.0", "first", "install"))
+    apply(shop.state, shop.client, release("2.0.0", "second", "upgrade"))
+    assert base64.b64decode(shop.live("secret", "login")["data"]["password"]) == b"first"
+    back_out(shop.state, shop.client, "staging", "shop")
+    assert base64.b64decode(shop.live("secret", "login")["data"]["password"]) == b"first"
+    assert drift.find(shop.state, shop.client, "staging", "shop").steps == ()
+
+
 def test_a_job_that_changed_is_made_anew(shop: Any) -> None:
     apply(shop.state, shop.client, shop.plan("1.0.0", shop.job("index", "r/index:1")))
     before = ran(shop, "index")
@@ -195,7 +257,7 @@ def test_a_cluster_that_moved_in_what_counts_is_not_touched(shop: Any) -> None:
     assert shop.live("deployment", "web")["spec"]["replicas"] == 5
 
 
-def test_a_cluster_that_moved_beside_the_plan_is_journalled(shop: Any) -> None:
+def test_an_object_that_was_made_anew_by_somebody_is_not_touched(shop: Any) -> None:
     apply(shop.state, shop.client, shop.plan("1.0.0", shop.config(colour="red")))
     plan = shop.plan("2.0.0", shop.config(colour="blue"), operation="upgrade")
     shop.cluster.kubectl("delete", "configmap", "settings", f"-n{shop.namespace}")
@@ -206,6 +268,18 @@ def test_a_cluster_that_moved_beside_the_plan_is_journalled(shop: Any) -> None:
             shop.client,
             plan,
         )
+
+
+def test_a_cluster_that_moved_beside_the_plan_is_journalled(shop: Any) -> None:
+    apply(shop.state, shop.client, shop.plan("1.0.0", shop.config(colour="red", size="1")))
+    objects = shop.config(colour="blue", size="1")
+    plan = shop.plan("2.0.0", objects, operation="upgrade")
+    moved = {**shop.config(colour="red", size="2")}
+    shop.client.apply(moved)  # by our own name: no conflict, but another value than the plan saw
+    apply(shop.state, shop.client, plan)
+    assert shop.live("configmap", "settings")["data"] == {"colour": "blue", "size": "1"}
+    entry = next(e for e in shop.state.journal.entries() if e.facts.get("revision") == 2)
+    assert entry.facts["moved"] == [f"ConfigMap {shop.namespace}/settings"]
 
 
 def test_a_plan_for_another_cluster_is_refused(shop: Any) -> None:
@@ -219,8 +293,6 @@ def test_another_plan_has_to_wait(shop: Any) -> None:
     plan = shop.plan("1.0.0", shop.deployment(stage="crash"))
     with pytest.raises(UnhealthyError):
         apply(shop.state, shop.client, plan)
-    from airferry_installer.applying import inventory
-
     held = inventory.read(shop.client, shop.namespace, "shop")
     assert held is not None
     inventory.update(shop.client, held, inventory.change(held, state="applying"))
