@@ -23,6 +23,9 @@ from airferry_rendering.objects import Object, located
 Operation = Literal["install", "upgrade"]
 HELM_SECONDS = 120.0
 
+_AT_ONCE = 500
+"""API versions in one argument: Linux takes 128 KiB a piece."""
+
 _LOOKUP = re.compile(rb"\{\{[^}]*\blookup\b[^}]*\}\}", re.DOTALL)
 _ARGUMENTS = re.compile(rb"\blookup\s+(.{1,200}?)(?:\)|-?\}\}|\|)", re.DOTALL)
 _SOURCE = re.compile(rb"^# Source: (\S+)[ \t]*$", re.MULTILINE)
@@ -192,8 +195,9 @@ def render(  # noqa: PLR0913 - they are the arguments of `helm template`
     command: list[str | Path] = [programs.find("helm"), "template", release_name, tgz]
     command += ["--namespace", namespace, "--include-crds", "--values", "-"]
     command += ["--kube-version", capabilities.kube_version]
-    if capabilities.api_versions:
-        command += ["--api-versions", ",".join(capabilities.api_versions)]
+    for start in range(0, len(capabilities.api_versions), _AT_ONCE):
+        some = capabilities.api_versions[start : start + _AT_ONCE]
+        command += ["--api-versions", ",".join(some)]
     command += ["--is-upgrade"] if operation == "upgrade" else []
     command += [] if validate else ["--skip-schema-validation"]
     command += _server_flags(server)

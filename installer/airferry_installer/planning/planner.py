@@ -23,7 +23,7 @@ from airferry_installer.approving.acceptance import in_force
 from airferry_installer.cluster.client import (
     ClusterClient,
 )
-from airferry_installer.planning import consequences, render, rendered
+from airferry_installer.planning import consequences, render, rendered, requirements
 from airferry_installer.planning.looking import Looking, made_by
 from airferry_installer.planning.plan import Operation, Plan, Step
 from airferry_installer.planning.rendered import Rendered
@@ -59,6 +59,7 @@ def make_plan(  # noqa: PLR0913 - a release is its document, its digest and its 
         environment_name=environment,
         operation="upgrade" if running else "install",
     )
+    requirements.check(release, running, client.version())
     progress.note("rendering")
     draft = render.render(work, client, Mask(state.hmac_key()))
     with state.exclusive():

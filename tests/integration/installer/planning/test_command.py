@@ -117,7 +117,7 @@ def test_scripts_get_the_digest_and_the_same_file_twice(
         ("staging", BROKEN, "Chart", 14),
     ],
 )
-def test_what_is_wrong_has_its_exit_code_and_a_message(
+def test_what_is_wrong_has_its_exit_code_and_a_message(  # noqa: PLR0917 - four of them vary
     customer: Customer,
     vendor: Vendor,
     tmp_path: Path,
