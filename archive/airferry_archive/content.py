@@ -40,6 +40,19 @@ def stream(file: PositionedFile, member: Member, offset: int) -> Iterator[memory
         yield memoryview(last)
 
 
+def front(file: PositionedFile, member: Member, offset: int, held: int) -> Iterator[memoryview]:
+    """The blob's bytes in the first `held` frames of a raw member that goes on behind them.
+
+    Frames and tar header are compared, as in `stream`; nothing says yet that the bytes are right.
+    """
+    left = held * frames.FRAME - tar_headers.BLOCK
+    for chunk in _data(file, member, offset):
+        yield chunk
+        left -= len(chunk)
+        if left <= 0:  # to the byte: chunks end where their blocks do
+            return
+
+
 def digest_between(file: PositionedFile, start: int, end: int) -> str:
     """The digest of the file's bytes from `start` to `end`."""
     cursor = Cursor(file, start)

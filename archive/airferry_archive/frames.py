@@ -27,15 +27,18 @@ def encoded_size(length: int) -> int:
     return length + _FRAME_HEADER * _ceil(length, FRAME) + _BLOCK_HEADER * _ceil(length, BLOCK)
 
 
-def frame_lengths(length: int) -> Iterator[int]:
-    """The content lengths of the frames that `length` bytes are cut into."""
-    for start in range(0, length, FRAME):
+def frame_lengths(length: int, first: int = 0) -> Iterator[int]:
+    """The content lengths of the frames that `length` bytes are cut into, from `first` on."""
+    for start in range(first * FRAME, length, FRAME):
         yield min(FRAME, length - start)
 
 
-def spans(length: int) -> Iterator[tuple[bytes, int]]:
-    """For each block in turn: the bytes before its content, and the length of its content."""
-    for frame in frame_lengths(length):
+def spans(length: int, first: int = 0) -> Iterator[tuple[bytes, int]]:
+    """For each block in turn: the bytes before its content, and the length of its content.
+
+    `first` is the number of the frame to begin with.
+    """
+    for frame in frame_lengths(length, first):
         lead = _frame_header(frame)
         for start in range(0, frame, BLOCK):
             size = min(BLOCK, frame - start)

@@ -3,7 +3,8 @@
 The file is `PATH.partial` until it is complete. No byte is written twice and nothing is temporary.
 The first frame is written last, as the mark of completion, so that a partial file that somebody
 renames is told from a bundle at once. Killed at any moment, the same call goes on: what the journal
-names is read and hashed again, and only what does not hold is still `missing`.
+names is read and hashed again, and only what does not hold is still `missing`. Inside a big blob it
+goes on behind the last whole frame.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from airferry_archive import carriage as carriages
-from airferry_archive import compression, content
+from airferry_archive import compression, content, frames
 from airferry_archive import release as releases
 from airferry_archive.carriage import Carriage
 from airferry_archive.header import CARRIAGE, RELEASE, Header
@@ -71,6 +73,7 @@ class BundleWriter:
         self._done: set[str] = set()
         self._frames: dict[str, str] = {}
         self._receiving: set[str] = set()
+        self._fronts = dict(journal.fronts)
         self._compressed_end = self.layout.compressed_start
 
     @classmethod
@@ -114,12 +117,13 @@ class BundleWriter:
     def receive(self, blob: Blob) -> Iterator[BlobSink]:
         """Receive one blob: `with writer.receive(blob) as sink: sink.write(…)`.
 
-        BundleMismatchError at the end if size or digest differ. The blob stays missing when the
-        body raises, and may be received again from its first byte.
+        What is written begins at byte `sink.taken` of the blob, which is not 0 where an earlier
+        call was killed inside a big one. BundleMismatchError at the end if size or digest differ.
+        The blob stays missing when the body raises; received again, it begins anew.
         """
         member = self._claim(blob)
         try:
-            sink = BlobSink(self._file, member, self._offset(member))
+            sink = self._sink(member)
             yield sink
             self._take(member, *sink.finish())
             self._journal.add(blob.digest)
@@ -156,6 +160,23 @@ class BundleWriter:
                 raise InternalError(f"blob {blob.digest} is received before its turn")
             self._receiving.add(blob.digest)
         return member
+
+    def _sink(self, member: Member) -> BlobSink:
+        """A sink behind what an earlier call wrote, if that can be so; tried once."""
+        name, offset = member.blob.digest, self._offset(member)
+        raw = member.offset is not None
+        note = partial(self._journal.reach, name) if raw else None
+        sink = BlobSink(self._file, member, offset, note)
+        held = self._fronts.pop(name, 0)
+        if raw and 0 < held * frames.FRAME < member.length:
+            try:
+                sink.begin(held)
+            except (BundleMismatchError, TruncatedError):
+                sink = BlobSink(self._file, member, offset, note)
+            else:
+                return sink
+        sink.begin()
+        return sink
 
     def _offset(self, member: Member) -> int:
         return self._compressed_end if member.offset is None else member.offset

@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from airferry_archive.release import Blob
+from airferry_archive.sinks import BlobSink
 from airferry_archive.writer import BundleWriter
 from airferry_bundler.supply import Supply
-from airferry_foundation.progress import Progress, Task
+from airferry_foundation.errors import RegistryMismatchError
+from airferry_foundation.progress import SILENT, Progress, Task
 
 WORKERS = 4
 
@@ -40,8 +43,8 @@ def fill(
 
     raw: SimpleQueue[Blob] = SimpleQueue()
     packed: SimpleQueue[Blob] = SimpleQueue()
-    for blob in writer.missing_raw():
-        raw.put(blob)
+    for blob in sorted(writer.missing_raw(), key=lambda blob: blob.size, reverse=True):
+        raw.put(blob)  # the largest first: so all workers end at about the same time
     for blob in writer.missing_compressed():
         packed.put(blob)
 
@@ -59,16 +62,41 @@ def fill(
 def _bring(
     writer: BundleWriter, supply: Supply, blob: Blob, task: Task, stop: threading.Event
 ) -> None:
+    """Bring one blob; where it goes on in the middle and turns out wrong, once more and whole."""
     if stop.is_set():
         raise _Stopped
-    with writer.receive(blob) as place:
+    held = 0
+    try:
+        with writer.receive(blob) as sink:
+            held = sink.taken
+            task.settle(held)
+            supply.deliver(blob, _Stoppable(sink, stop), task)
+    except RegistryMismatchError:
+        if not held:
+            raise
+        with writer.receive(blob) as sink:
+            supply.deliver(blob, _Stoppable(sink, stop), SILENT.start(""))
 
-        def sink(chunk: memoryview) -> None:
-            if stop.is_set():
-                raise _Stopped
-            place.write(chunk)
 
-        supply.deliver(blob, sink, task)
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A sink that takes nothing more once another worker has failed."""
+
+    sink: BlobSink
+    stop: threading.Event
+
+    @property
+    def taken(self) -> int:
+        return self.sink.taken
+
+    @property
+    def digest(self) -> str:
+        return self.sink.digest
+
+    def write(self, data: memoryview, /) -> None:
+        if self.stop.is_set():
+            raise _Stopped
+        self.sink.write(data)
 
 
 def _taken(blobs: SimpleQueue[Blob]) -> Iterator[Blob]:

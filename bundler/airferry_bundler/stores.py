@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,9 +17,7 @@ from airferry_registry import pull
 from airferry_registry.client import RegistryClient
 from airferry_registry.image_layouts import DockerArchive, OciLayout
 from airferry_registry.manifests import INDEXES, MANIFESTS, REF_NAME, StoredManifest
-from airferry_registry.streams import BlobSource, chunks
-
-Sink = Callable[[memoryview], object]
+from airferry_registry.streams import BlobSource, Taker, chunks
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 
@@ -35,8 +31,11 @@ class Store(Protocol):
     def small_blob(self, digest: str, cap: int) -> bytes:
         """A blob of at most `cap` bytes, verified."""
 
-    def copy(self, blob: Blob, sink: Sink, task: Task) -> None:
-        """Give a blob's bytes to `sink`, in order; `task` is told of each chunk."""
+    def copy(self, blob: Blob, taker: Taker, task: Task) -> None:
+        """Give a blob's bytes to `taker`, from where it is on; `task` is told of each chunk.
+
+        RegistryMismatchError if `taker` then has other bytes than the blob's.
+        """
 
 
 class LocalStore(Store, Protocol):
@@ -61,12 +60,13 @@ class RepositoryStore:
         """A blob of at most `cap` bytes, verified."""
         return self.client.small_blob(self.repository, digest, cap)
 
-    def copy(self, blob: Blob, sink: Sink, task: Task) -> None:
+    def copy(self, blob: Blob, taker: Taker, task: Task) -> None:
         """Stream a blob; a manifest is asked for as such: not all registries serve it as a blob."""
         if blob.media_type in MANIFESTS | INDEXES:
-            _give(self.manifest(blob.digest).data, sink, task)
+            _give(self.manifest(blob.digest).data, taker, task)
         else:
-            pull.fetch(self.client, self.repository, blob.digest, blob.size, sink, task=task)
+            named = (blob.digest, blob.size)
+            pull.fetch_into(self.client, self.repository, named, taker, task=task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ class LayoutStore:
         """A blob of at most `cap` bytes, verified."""
         return self.layout.read(digest, cap)
 
-    def copy(self, blob: Blob, sink: Sink, task: Task) -> None:
+    def copy(self, blob: Blob, taker: Taker, task: Task) -> None:
         """Stream a blob from its file."""
-        _stream(self.layout, blob, sink, task)
+        _stream(self.layout, blob, taker, task)
 
     def image_name(self, inner: str) -> str | None:
         """What containerd's annotation says, or a name in index.json that has a path."""
@@ -129,12 +129,12 @@ class ArchiveStore:
         """A blob of at most `cap` bytes."""
         return self.archive.read(digest, cap)
 
-    def copy(self, blob: Blob, sink: Sink, task: Task) -> None:
+    def copy(self, blob: Blob, taker: Taker, task: Task) -> None:
         """Stream a blob out of the tar."""
         if blob.media_type in MANIFESTS:
-            _give(self.manifest(blob.digest).data, sink, task)
+            _give(self.manifest(blob.digest).data, taker, task)
         else:
-            _stream(self.archive, blob, sink, task)
+            _stream(self.archive, blob, taker, task)
 
     def image_name(self, inner: str) -> str | None:
         """The only tag that the archive holds, or the one that was asked for."""
@@ -144,23 +144,23 @@ class ArchiveStore:
         return names[0] if len(names) == 1 else None
 
 
-def _give(data: bytes, sink: Sink, task: Task) -> None:
-    sink(memoryview(data))
-    task.advance(len(data))
+def _give(data: bytes, taker: Taker, task: Task) -> None:
+    rest = memoryview(data)[taker.taken :]
+    taker.write(rest)
+    task.advance(len(rest))
 
 
-def _stream(source: BlobSource, blob: Blob, sink: Sink, task: Task) -> None:
-    """Copy and hash: what was on the disk at `lock` may be another thing now."""
-    hasher, seen = hashlib.sha256(), 0
-    with source.open(blob.digest) as reader:
+def _stream(source: BlobSource, blob: Blob, taker: Taker, task: Task) -> None:
+    """Copy, and look at the hash: what was on the disk at `lock` may be another thing now."""
+    seen = taker.taken
+    with source.open(blob.digest, seen) as reader:
         for chunk in chunks(reader):
-            hasher.update(chunk)
             seen += len(chunk)
             if seen > blob.size:
                 break
-            sink(chunk)
+            taker.write(chunk)
             task.advance(len(chunk))
-    if seen != blob.size or f"sha256:{hasher.hexdigest()}" != blob.digest:
+    if seen != blob.size or taker.digest != blob.digest:
         raise RegistryMismatchError(
             f"{blob.digest} of {blob.repositories[0]} is damaged at its origin: other bytes came",
             "Make the layout or archive anew, then lock again.",

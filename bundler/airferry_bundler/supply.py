@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from airferry_archive.release import Blob
 from airferry_bundler.origins import Origins
 from airferry_bundler.spec import LOCAL_IMAGES
-from airferry_bundler.stores import Sink, Store
+from airferry_bundler.stores import Store
 from airferry_foundation.errors import InputError, MissingInputError, RegistryMissingError
 from airferry_foundation.progress import Task
 from airferry_registry.references import parse
+from airferry_registry.streams import Taker
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +23,21 @@ class Supply:
     origins: Origins
     places: Mapping[str, tuple[str, ...]]
 
-    def deliver(self, blob: Blob, sink: Sink, task: Task) -> None:
-        """Give a blob's bytes to `sink`, in order; `task` is told of each chunk.
+    def deliver(self, blob: Blob, taker: Taker, task: Task) -> None:
+        """Give a blob's bytes to `taker`, from where it is on; `task` is told of each chunk.
 
         The next origin is asked where one has it no more; the last one's error is raised.
         """
         data = self.packed.get(blob.digest)
         if data is not None:
-            sink(memoryview(data))
-            task.advance(len(data))
+            rest = memoryview(data)[taker.taken :]
+            taker.write(rest)
+            task.advance(len(rest))
             return
         missing: RegistryMissingError | MissingInputError | None = None
         for store in self._stores(blob):
             try:
-                store.copy(blob, sink, task)
+                store.copy(blob, taker, task)
             except (RegistryMissingError, MissingInputError) as error:
                 missing = error
             else:

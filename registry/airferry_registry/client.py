@@ -165,7 +165,7 @@ class RegistryClient:
 
     @contextmanager
     def open_blob(self, repository: str, digest: str, offset: int = 0) -> Iterator[Readable]:
-        """A blob's bytes from `offset` on, unverified: `pull.fetch` verifies.
+        """A blob's bytes from `offset` on, unverified: `pull` verifies.
 
         A registry that can't start there is read from the beginning, and the front dropped.
         """

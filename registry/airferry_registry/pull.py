@@ -1,4 +1,4 @@
-"""Blobs out of a registry: streamed, hashed on the way, resumed after a cut inside the blob."""
+"""Blobs out of a registry: streamed, resumed after a cut inside the blob, hashed on the way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from airferry_foundation import clock
 from airferry_foundation.errors import RegistryUnreachableError
 from airferry_foundation.progress import SILENT, Task
 from airferry_registry.client import RegistryClient
-from airferry_registry.streams import chunks, mismatch
+from airferry_registry.streams import Taker, chunks, mismatch
 
 CUTS = 5
 """How many cuts in a row, with no byte in between, end it."""
+
+Sink = Callable[[memoryview], object]
 
 
 def fetch(  # noqa: PLR0913 - a blob is repository, digest and size
@@ -20,7 +22,7 @@ def fetch(  # noqa: PLR0913 - a blob is repository, digest and size
     repository: str,
     digest: str,
     size: int,
-    sink: Callable[[memoryview], object],
+    sink: Sink,
     *,
     resume: bool = True,
     task: Task | None = None,
@@ -30,9 +32,39 @@ def fetch(  # noqa: PLR0913 - a blob is repository, digest and size
     `task` (in bytes) is told of each chunk. Raises RegistryMismatchError after the last byte if
     size or digest are not those asked for: the sink must not commit before this returns.
     """
-    _Fetch(client, repository, digest, size, sink, task or SILENT.start("")).run(
-        CUTS if resume else 1
-    )
+    cuts = CUTS if resume else 1
+    fetch_into(client, repository, (digest, size), _Hashing(sink), cuts=cuts, task=task)
+
+
+def fetch_into(
+    client: RegistryClient,
+    repository: str,
+    blob: tuple[str, int],
+    taker: Taker,
+    *,
+    cuts: int = CUTS,
+    task: Task | None = None,
+) -> None:
+    """Like `fetch`, from where `taker` is on; it hashes, so that each byte is hashed once."""
+    _Fetch(client, repository, blob, taker, task or SILENT.start("")).run(cuts)
+
+
+class _Hashing:
+    """A sink that only takes bytes, as a Taker."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._hasher = hashlib.sha256()
+        self.taken = 0
+
+    @property
+    def digest(self) -> str:
+        return "sha256:" + self._hasher.hexdigest()
+
+    def write(self, data: memoryview, /) -> None:
+        self._hasher.update(data)
+        self.taken += len(data)
+        self._sink(data)
 
 
 class _Fetch:
@@ -40,53 +72,47 @@ class _Fetch:
         self,
         client: RegistryClient,
         repository: str,
-        digest: str,
-        size: int,
-        sink: Callable[[memoryview], object],
+        blob: tuple[str, int],
+        taker: Taker,
         task: Task,
     ) -> None:
         self._client = client
         self._repository = repository
-        self._digest = digest
-        self._size = size
-        self._sink = sink
+        self._digest, self._size = blob
+        self._taker = taker
         self._task = task
-        self._hasher = hashlib.sha256()
-        self._seen = 0
         self._opened = False
 
     def run(self, cuts: int) -> None:
         left = cuts
         while True:
-            before = self._seen
+            before = self._taker.taken
             try:
                 self._stream()
                 break
             except RegistryUnreachableError:
                 if not self._opened:
                     raise
-                left = cuts if self._seen > before else left
+                left = cuts if self._taker.taken > before else left
                 left -= 1
                 if left <= 0:
                     raise
                 clock.pause(0.2 * (cuts - left))
-        found = "sha256:" + self._hasher.hexdigest()
-        if self._seen != self._size or found != self._digest:
-            raise self._mismatch(found)
+        if self._taker.taken != self._size or self._taker.digest != self._digest:
+            raise self._mismatch(self._taker.taken)
 
     def _stream(self) -> None:
-        if self._seen and self._seen == self._size:
+        start = self._taker.taken
+        if start and start == self._size:
             return
-        with self._client.open_blob(self._repository, self._digest, self._seen) as reader:
+        with self._client.open_blob(self._repository, self._digest, start) as reader:
             self._opened = True
             for chunk in chunks(reader):
-                self._seen += len(chunk)
-                if self._seen > self._size:
-                    raise self._mismatch("")
-                self._hasher.update(chunk)
-                self._sink(chunk)
+                if self._taker.taken + len(chunk) > self._size:
+                    raise self._mismatch(self._taker.taken + len(chunk))
+                self._taker.write(chunk)
                 self._task.advance(len(chunk))
 
-    def _mismatch(self, found: str) -> Exception:
+    def _mismatch(self, seen: int) -> Exception:
         what = f"{self._client.settings.origin}: blob {self._digest} of {self._repository}"
-        return mismatch(what, self._digest, self._size, found, self._seen)
+        return mismatch(what, self._digest, self._size, self._taker.digest, seen)

@@ -26,6 +26,21 @@ class BlobSource(Protocol):
         """Open a blob at `offset`; its bytes are not yet verified."""
 
 
+class Taker(Protocol):
+    """Takes a blob's bytes in order, and hashes them: so whoever brings them need not."""
+
+    @property
+    def taken(self) -> int:
+        """How many bytes it has: the next ones begin there."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of what it has."""
+
+    def write(self, data: memoryview, /) -> object:
+        """Take more; the memory is used again once this returns."""
+
+
 def chunks(reader: Readable) -> Iterator[memoryview]:
     """The rest of a stream; each chunk is good until the next one is asked for."""
     buffer = memoryview(bytearray(BUFFER))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,41 @@ def blob(data: bytes, size: int | None = None) -> Blob:
     )
 
 
-def deliver(supply: Supply, wanted: Blob) -> bytes:
-    received = bytearray()
-    supply.deliver(wanted, received.extend, SILENT.start(""))
-    return bytes(received)
+@dataclass
+class Received:
+    """Takes bytes, as the file does."""
+
+    data: bytearray
+
+    @property
+    def taken(self) -> int:
+        return len(self.data)
+
+    @property
+    def digest(self) -> str:
+        return digest(bytes(self.data))
+
+    def write(self, data: memoryview, /) -> None:
+        self.data += data
+
+
+def deliver(supply: Supply, wanted: Blob, front: bytes = b"") -> bytes:
+    received = Received(bytearray(front))
+    supply.deliver(wanted, received, SILENT.start(""))
+    return bytes(received.data)
+
+
+def test_it_goes_on_behind_what_is_there(tmp_path: Path) -> None:
+    layout(tmp_path / "app", LAYER)
+    packed = Supply({digest(LAYER): LAYER}, origins(tmp_path), {})
+    for supply in (packed, Supply({}, origins(tmp_path), {"r/a": ("oci:app",)})):
+        assert deliver(supply, blob(LAYER), LAYER[:1234]) == LAYER
+
+
+def test_a_front_of_other_bytes_is_found(tmp_path: Path) -> None:
+    layout(tmp_path / "app", LAYER)
+    with pytest.raises(RegistryMismatchError):
+        deliver(Supply({}, origins(tmp_path), {"r/a": ("oci:app",)}), blob(LAYER), b"other")
 
 
 def test_what_we_packed(tmp_path: Path) -> None:
