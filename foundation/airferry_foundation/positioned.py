@@ -17,6 +17,8 @@ from airferry_foundation.files import media_errors
 
 Buffer = bytes | bytearray | memoryview
 
+_MOST_VIEWS = 1024  # IOV_MAX of Linux; POSIX allows fewer, no system that we run on does
+
 
 @dataclass(frozen=True, slots=True)
 class PositionedFile:
@@ -53,7 +55,7 @@ class PositionedFile:
         left = [view for view in views if len(view)]
         while left:
             with media_errors(self.path):
-                count = os.preadv(self.handle, left, offset)
+                count = os.preadv(self.handle, left[:_MOST_VIEWS], offset)
             if count == 0:
                 raise self.ends_early(offset + sum(map(len, left)))
             offset += count
@@ -76,7 +78,7 @@ class WritableFile(PositionedFile):
         left = [memoryview(buffer) for buffer in buffers if len(buffer)]
         while left:
             with media_errors(self.path):
-                count = os.pwritev(self.handle, left, offset)
+                count = os.pwritev(self.handle, left[:_MOST_VIEWS], offset)
             offset += count
             left = _after(left, count)
         return offset
