@@ -29,6 +29,7 @@ from airferry_registry.streams import BUFFER, Readable
 SMALL = 4 << 20
 _PAGE = 1000
 _PAGES = 1000
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 
 
@@ -212,6 +213,23 @@ class RegistryClient:
         call = self._upload(repository, "PATCH", url, headers, body)
         response = self._session.expect(call, 202, 204)
         return self._location(call, response)
+
+    def upload_state(self, repository: str, url: str) -> tuple[str, int] | None:
+        """Where an upload goes on: the URL for the next bytes, and how many there are.
+
+        None where the registry does not know it (any 4xx), or says what can't be understood. One
+        byte looks like none at all: `Range: 0-0` stands for both.
+        """
+        call = self._upload(repository, "GET", url, {}, None)
+        response = self._session.send(call)
+        status, said = response.status, response.headers.get("Range", "")
+        location = response.headers.get("Location", "")
+        self._session.read(call, response, SMALL)
+        found = _RANGE.fullmatch(said)
+        if status != 204 or found is None:
+            return None
+        last = int(found[1])
+        return self._session.resolve(url, location) if location else url, last + 1 if last else 0
 
     def finish_upload(
         self, repository: str, url: str, digest: str, *, length: int = 0, body: Body = None

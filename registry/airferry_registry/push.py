@@ -3,6 +3,11 @@
 A small blob is one PUT; a big one is a PATCH for each 64 MiB, then a PUT. The last bytes of a blob
 are sent only when all of it hashed right, so a wrong blob is never complete at the registry; what
 was sent of it is cancelled.
+
+A big one goes on where it was, after a cut or in another process: the Location of the last answered
+chunk is remembered, and asked; what the registry has by then is hashed again and not sent. One that
+the registry does not know any more, or that turns out wrong, starts anew. (Distribution 3 goes on
+from a Location that is older than what it has, 2.8 does not.)
 """
 
 from __future__ import annotations
@@ -10,9 +15,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
-from airferry_foundation.errors import RegistryError, RegistryUnreachableError
+from airferry_foundation.errors import Interrupted, RegistryError, RegistryUnreachableError
 from airferry_foundation.progress import SILENT, Task
 from airferry_registry.client import RegistryClient
 from airferry_registry.streams import verified
@@ -23,6 +29,38 @@ TRIES = 3
 Outcome = Literal["present", "mounted", "sent"]
 
 
+class Uploads(Protocol):
+    """Remembers the URLs by which uploads go on, by repository and digest."""
+
+    def recall(self, repository: str, digest: str) -> str | None:
+        """The URL that was noted last, None if there is none or it was forgotten."""
+
+    def note(self, repository: str, digest: str, url: str) -> None:
+        """Remember a URL."""
+
+    def forget(self, repository: str, digest: str) -> None:
+        """The upload is complete, or good for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Uploads as long as this object lives."""
+
+    urls: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def recall(self, repository: str, digest: str) -> str | None:
+        """The URL that was noted last."""
+        return self.urls.get((repository, digest))
+
+    def note(self, repository: str, digest: str, url: str) -> None:
+        """Remember a URL."""
+        self.urls[repository, digest] = url
+
+    def forget(self, repository: str, digest: str) -> None:
+        """No more of it."""
+        self.urls.pop((repository, digest), None)
+
+
 def push_blob(  # noqa: PLR0913 - a blob is repository, digest, size and bytes
     client: RegistryClient,
     repository: str,
@@ -30,23 +68,32 @@ def push_blob(  # noqa: PLR0913 - a blob is repository, digest, size and bytes
     size: int,
     chunks: Iterable[memoryview | bytes],
     *,
+    hashed: bool = False,
+    uploads: Uploads | None = None,
     chunk_size: int = CHUNK,
     task: Task | None = None,
 ) -> None:
     """Upload one blob. `task` (in bytes) is told of each chunk.
 
-    Where `chunks` can be iterated again (it is no iterator), an upload that was cut starts anew.
-    Raises RegistryMismatchError, or whatever `chunks` raises, with nothing committed.
+    Where `chunks` can be iterated again (it is no iterator), an upload that was cut goes on, or
+    starts anew. `hashed` says that `chunks` raises by itself before its last chunk if the bytes are
+    wrong, so that they need not be hashed here too. Raises RegistryMismatchError, or whatever
+    `chunks` raises, with nothing committed.
     """
     once = iter(chunks) is chunks
     told = _Told(task or SILENT.start(""))
+    upload = _Upload(client, repository, (digest, size), uploads or Remembered(), chunk_size)
     for attempt in range(1, TRIES + 1):
         told.begin()
+        source = told.pass_on(chunks)
         try:
-            _upload(client, repository, (digest, size), told.pass_on(chunks), chunk_size)
+            upload.run(source if hashed else upload.verified(source))
         except RegistryUnreachableError:
             if once or attempt == TRIES:
                 raise
+        except _StaleError as stale:
+            if once or attempt == TRIES:
+                raise stale.error from None
         else:
             return
 
@@ -71,31 +118,78 @@ def mount_or_push(  # noqa: PLR0913 - as push_blob
     return "sent"
 
 
-def _upload(
-    client: RegistryClient,
-    repository: str,
-    blob: tuple[str, int],
-    chunks: Iterable[memoryview | bytes],
-    chunk_size: int,
-) -> None:
-    digest, size = blob
-    url = client.start_upload(repository)
-    stream = verified(chunks, digest, size, what=f"blob {digest} for {repository}")
-    try:
-        if size <= chunk_size:
-            client.finish_upload(repository, url, digest, length=size, body=stream)
+class _StaleError(Exception):
+    """What went on from an earlier try was refused; `error` says how."""
+
+    def __init__(self, error: RegistryError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """One blob on its way; `run` may be called again after a cut."""
+
+    client: RegistryClient
+    repository: str
+    blob: tuple[str, int]
+    uploads: Uploads
+    chunk_size: int
+
+    def verified(self, chunks: Iterable[memoryview | bytes]) -> Iterator[memoryview | bytes]:
+        """The chunks, hashed."""
+        return verified(chunks, *self.blob, what=f"blob {self.blob[0]} for {self.repository}")
+
+    def run(self, stream: Iterable[memoryview | bytes]) -> None:
+        """Send what the registry does not have yet, and commit."""
+        url, start = self._go_on() or (self.client.start_upload(self.repository), 0)
+        try:
+            self._send(url, start, _Cutter(stream))
+        except (RegistryUnreachableError, Interrupted, KeyboardInterrupt):
+            if not self.uploads.recall(self.repository, self.blob[0]):
+                self._cancel(url)
+            raise
+        except RegistryError as error:
+            self._cancel(url)
+            if start:
+                raise _StaleError(error) from error
+            raise
+        except BaseException:
+            self._cancel(url)
+            raise
+
+    def _go_on(self) -> tuple[str, int] | None:
+        """Where an earlier try goes on, if the registry knows it and has some of it."""
+        digest, size = self.blob
+        url = self.uploads.recall(self.repository, digest)
+        if url is None:
+            return None
+        found = self.client.upload_state(self.repository, url)
+        if found is None or not 0 < found[1] <= size:
+            self._cancel(url)
+            return None
+        return found
+
+    def _send(self, url: str, start: int, cutter: _Cutter) -> None:
+        digest, size = self.blob
+        if size <= self.chunk_size:
+            body = cutter.take(size)
+            self.client.finish_upload(self.repository, url, digest, length=size, body=body)
             return
-        cutter = _Cutter(stream)
-        for start in range(0, size, chunk_size):
-            length = min(chunk_size, size - start)
-            url = client.send_chunk(
-                repository, url, start=start, length=length, body=cutter.take(length)
-            )
-        client.finish_upload(repository, url, digest)
-    except BaseException:
+        cutter.drop(start)
+        for at in range(start, size, self.chunk_size):
+            length = min(self.chunk_size, size - at)
+            body = cutter.take(length)
+            url = self.client.send_chunk(self.repository, url, start=at, length=length, body=body)
+            self.uploads.note(self.repository, digest, url)
+        self.client.finish_upload(self.repository, url, digest)
+        self.uploads.forget(self.repository, digest)
+
+    def _cancel(self, url: str) -> None:
+        url = self.uploads.recall(self.repository, self.blob[0]) or url
+        self.uploads.forget(self.repository, self.blob[0])
         with suppress(RegistryError):  # the first error is the one that tells what is wrong
-            client.cancel_upload(repository, url)
-        raise
+            self.client.cancel_upload(self.repository, url)
 
 
 class _Cutter:
@@ -103,6 +197,11 @@ class _Cutter:
 
     def __init__(self, chunks: Iterable[memoryview | bytes]) -> None:
         self._chunks = iter(chunks)
+
+    def drop(self, length: int) -> None:
+        """Let `length` bytes go by."""
+        for _ in self.take(length):
+            pass
 
     def take(self, length: int) -> Iterator[memoryview | bytes]:
         """The next `length` bytes, or fewer at the stream's end."""
