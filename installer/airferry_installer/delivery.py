@@ -18,18 +18,17 @@ from typing import Literal
 from airferry_archive.reader import BundleReader
 from airferry_archive.release import Blob, Release
 from airferry_foundation.digests import hex_of
-from airferry_foundation.errors import Interrupted, RegistryMismatchError, RegistryMissingError
+from airferry_foundation.errors import Interrupted, RegistryMismatchError
 from airferry_foundation.progress import SILENT, Progress, Task
+from airferry_installer import holdings
+from airferry_installer.holdings import Place
+from airferry_installer.release_content import ReleaseContent
 from airferry_registry import manifests
 from airferry_registry.client import RegistryClient
-from airferry_registry.manifests import INDEXES, MANIFESTS
-from airferry_registry.push import push_blob
+from airferry_registry.manifests import INDEXES
+from airferry_registry.push import Remembered, Uploads, push_blob
 
 WORKERS = 4
-_ASKERS = 8
-
-Place = tuple[str, str]
-"""(local repository, digest)"""
 
 
 @dataclass(slots=True)
@@ -52,91 +51,71 @@ class Counts:
             setattr(self, what, getattr(self, what) + 1)
             self.bytes_sent += size
 
-    def numbers(self) -> dict[str, int]:
-        """All counts by name."""
-        names = ("sent", "mounted", "present", "manifests", "tags", "bytes_sent")
-        return {name: getattr(self, name) for name in names}
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was done, and what neither file nor registry has: then nothing new has a tag."""
+
+    counts: Counts
+    lacking: tuple[Blob, ...]
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places in it
     reader: BundleReader,
     release: Release,
     client: RegistryClient,
     places: Mapping[str, str],
     *,
+    earlier: Sequence[tuple[Release, Mapping[str, str]]] = (),
+    uploads: Uploads | None = None,
     workers: int = WORKERS,
     progress: Progress = SILENT,
-) -> Counts:
-    """Bring everything of an admitted release into a registry; `places` is where each part goes."""
-    blobs = tuple(_pushed(release))
-    there = _survey(client, blobs, places)
+) -> Delivered:
+    """Bring everything of an admitted release into a registry; `places` is where each part goes.
+
+    `earlier` are releases that the registry may hold, with their places: what a delta leaves out is
+    looked for there too. Where something is lacking, blobs are delivered all the same (they wait
+    for the rest), but no manifest and no tag. `uploads` remembers big blobs that are on their way.
+    """
+    blobs = holdings.pushed(release)
+    there = holdings.survey(client, blobs, places)
     counts = Counts(present=len(there))
-    _refuse_missing(reader, blobs, there)
-    layers = [blob for blob in blobs if not _is_manifest(blob)]
-    _send_layers(_Sender(reader, client, counts), layers, places, there, workers, progress)
-    stored = [blob for blob in blobs if _is_manifest(blob)]
-    _put_manifests(reader, client, stored, places, there, counts)
-    return counts
+    left_out = _left_out(reader, blobs, there)
+    ask = holdings.candidates(release, places, earlier)
+    found = holdings.elsewhere(client, left_out, ask)
+    content = ReleaseContent(reader, release, lambda: client, places, found)
+    lacking = [blob for blob in left_out if blob.digest not in found]
+    layers = [blob for blob in blobs if not holdings.is_manifest(blob) and blob not in lacking]
+    sender = _Sender(content, client, counts, uploads or Remembered())
+    _send_layers(sender, layers, places, there, workers, progress)
+    stored = [blob for blob in blobs if holdings.is_manifest(blob)]
+    if lacking:
+        return Delivered(counts, (*lacking, *_waiting(stored, places, there, lacking)))
+    _put_manifests(content, client, stored, places, there, counts)
+    return Delivered(counts, ())
 
 
-def _pushed(release: Release) -> Iterator[Blob]:
-    """What a registry gets: all but the indexes that travel as evidence of a filtered image."""
-    wanted = {image.digest for image in release.images}
-    evidence = {image.index for image in release.images} - wanted
-    return (blob for blob in release.blobs if blob.digest not in evidence)
-
-
-def _is_manifest(blob: Blob) -> bool:
-    return blob.media_type in MANIFESTS | INDEXES
-
-
-# --- what is there --------------------------------------------------------------------------------
-
-
-def _survey(
-    client: RegistryClient, blobs: Sequence[Blob], places: Mapping[str, str]
-) -> frozenset[Place]:
-    """Which blobs are in which of their repositories."""
-    wanted = [(places[one], blob) for blob in blobs for one in blob.repositories]
-
-    def ask(need: tuple[str, Blob]) -> bool:
-        repository, blob = need
-        if _is_manifest(blob):
-            return client.has_manifest(repository, blob.digest) == blob.digest
-        return _has_blob(client, repository, blob)
-
-    with ThreadPoolExecutor(_ASKERS) as pool:
-        answers = list(pool.map(ask, wanted))
-    return frozenset(
-        (repository, blob.digest)
-        for (repository, blob), yes in zip(wanted, answers, strict=True)
-        if yes
+def _left_out(
+    reader: BundleReader, blobs: Sequence[Blob], there: frozenset[Place]
+) -> tuple[Blob, ...]:
+    """What is neither carried nor in any of its own repositories."""
+    held = {digest for _, digest in there}
+    return tuple(
+        blob for blob in blobs if not reader.carries(blob.digest) and blob.digest not in held
     )
 
 
-def _has_blob(client: RegistryClient, repository: str, blob: Blob) -> bool:
-    size = client.blob_size(repository, blob.digest)
-    if size not in {None, blob.size}:
-        raise RegistryMismatchError(
-            f"registry {client.settings.origin}: blob {blob.digest} in {repository} has {size} "
-            f"bytes, expected {blob.size}",
-            "The registry's storage is damaged: remove the blob there, then load again.",
-        )
-    return size is not None
-
-
-def _refuse_missing(reader: BundleReader, blobs: Sequence[Blob], there: frozenset[Place]) -> None:
-    """RegistryMissingError if the bundle leaves out what no target repository has."""
-    carried = set(reader.carriage().blobs)
-    held = {digest for _, digest in there}
-    missing = [blob for blob in blobs if blob.digest not in carried and blob.digest not in held]
-    if missing:
-        listed = "\n".join(f"  {blob.digest}  {blob.size} bytes" for blob in missing[:20])
-        more = f"\n  and {len(missing) - 20} more" if len(missing) > 20 else ""
-        raise RegistryMissingError(
-            f"{len(missing)} blobs are neither in the bundle nor in the registry:\n{listed}{more}",
-            "Nothing was sent. Ask the vendor for a full bundle.",
-        )
+def _waiting(
+    stored: Sequence[Blob],
+    places: Mapping[str, str],
+    there: frozenset[Place],
+    lacking: Sequence[Blob],
+) -> Iterator[Blob]:
+    """Manifests that can't be stored before the rest is there: the next file must carry them."""
+    for blob in stored:
+        missing = any((places[one], blob.digest) not in there for one in blob.repositories)
+        if missing and blob not in lacking:
+            yield blob
 
 
 # --- blobs ----------------------------------------------------------------------------------------
@@ -146,34 +125,47 @@ def _refuse_missing(reader: BundleReader, blobs: Sequence[Blob], there: frozense
 class _Sender:
     """Brings one blob after another into the registry, from any thread."""
 
-    reader: BundleReader
+    content: ReleaseContent
     client: RegistryClient
     counts: Counts
+    uploads: Uploads
     stop: threading.Event = field(default_factory=threading.Event)
 
     def bring(self, blob: Blob, missing: Sequence[str], holders: Sequence[str], task: Task) -> None:
         """Into each repository of `missing`: sent at most once, mounted into the others."""
-        known = list(holders)
+        known = [*holders, *self.content.holders(blob.digest)]
         for repository in missing:
             if any(self.client.mount(repository, blob.digest, one) for one in known[:1]):
                 self.counts.add("mounted")
             else:
-                source = _Bytes(self.reader, blob.digest, self.stop)
-                push_blob(self.client, repository, blob.digest, blob.size, source, task=task)
+                push_blob(
+                    self.client,
+                    repository,
+                    blob.digest,
+                    blob.size,
+                    _Bytes(self.content, blob.digest, known[0] if known else "", self.stop),
+                    hashed=self.content.reader.carries(blob.digest),
+                    uploads=self.uploads,
+                    task=task,
+                )
                 self.counts.add("sent", blob.size)
             known.append(repository)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bytes:
-    """A blob of the bundle, as often as it is needed; ends early when another blob failed."""
+    """A blob of the release, as often as it is needed; ends early when another blob failed.
 
-    reader: BundleReader
+    What the bundle does not carry is read from `holder`, a repository that has it.
+    """
+
+    content: ReleaseContent
     digest: str
+    holder: str
     stop: threading.Event
 
     def __iter__(self) -> Iterator[memoryview | bytes]:
-        for chunk in self.reader.stream(self.digest):
+        for chunk in self.content.stream(self.digest, self.holder):
             if self.stop.is_set():
                 raise Interrupted("the load was stopped")
             yield chunk
@@ -187,9 +179,9 @@ def _send_layers(
     workers: int,
     progress: Progress,
 ) -> None:
-    task = progress.start("load", sum(blob.size for blob in layers))
+    task = progress.start("Loading", sum(blob.size for blob in layers))
     jobs = []
-    for blob in layers:
+    for blob in sorted(layers, key=lambda blob: blob.size, reverse=True):
         targets = [places[one] for one in blob.repositories]
         missing = [one for one in targets if (one, blob.digest) not in there]
         holders = [one for one in targets if (one, blob.digest) in there]
@@ -198,7 +190,7 @@ def _send_layers(
             continue
         jobs.append(partial(sender.bring, blob, missing, holders, task))
     _run(jobs, workers, sender.stop)
-    task.finish()
+    task.finish("" if jobs else "nothing to send")
 
 
 def _run(jobs: Iterable[Callable[[], None]], workers: int, stop: threading.Event) -> None:
@@ -218,7 +210,7 @@ def _run(jobs: Iterable[Callable[[], None]], workers: int, stop: threading.Event
 
 
 def _put_manifests(
-    reader: BundleReader,
+    content: ReleaseContent,
     client: RegistryClient,
     stored: Sequence[Blob],
     places: Mapping[str, str],
@@ -226,23 +218,23 @@ def _put_manifests(
     counts: Counts,
 ) -> None:
     children = {
-        blob.digest: _children(reader, blob) for blob in stored if blob.media_type in INDEXES
+        blob.digest: _children(content, blob) for blob in stored if blob.media_type in INDEXES
     }
     for blob in _children_first(stored, children):
         for one in blob.repositories:
             if (places[one], blob.digest) not in there:
-                data = reader.blob(blob.digest, manifests.MAX_BYTES)
+                data = content.blob(blob.digest, manifests.MAX_BYTES)
                 client.put_manifest(places[one], blob.digest, data, blob.media_type)
                 counts.add("manifests")
     nested = {child for digests in children.values() for child in digests}
     for blob in stored:
         if blob.digest not in nested:
             for one in blob.repositories:
-                _tag(reader, client, places[one], blob, counts)
+                _tag(content, client, places[one], blob, counts)
 
 
-def _children(reader: BundleReader, blob: Blob) -> tuple[str, ...]:
-    index = manifests.parse(reader.blob(blob.digest, manifests.MAX_BYTES), blob.media_type)
+def _children(content: ReleaseContent, blob: Blob) -> tuple[str, ...]:
+    index = manifests.parse(content.blob(blob.digest, manifests.MAX_BYTES), blob.media_type)
     if not isinstance(index, manifests.Index):
         return ()
     return tuple(child.descriptor.digest for child in index.children)
@@ -273,7 +265,7 @@ def own_tag(digest: str) -> str:
 
 
 def _tag(
-    reader: BundleReader, client: RegistryClient, repository: str, blob: Blob, counts: Counts
+    content: ReleaseContent, client: RegistryClient, repository: str, blob: Blob, counts: Counts
 ) -> None:
     tag = own_tag(blob.digest)
     found = client.has_manifest(repository, tag)
@@ -285,6 +277,6 @@ def _tag(
             f"expected {blob.digest}",
             "Somebody made that tag by hand. Remove it there, then load again.",
         )
-    data = reader.blob(blob.digest, manifests.MAX_BYTES)
+    data = content.blob(blob.digest, manifests.MAX_BYTES)
     client.put_manifest(repository, tag, data, blob.media_type)
     counts.add("tags")

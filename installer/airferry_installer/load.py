@@ -7,11 +7,16 @@ is written but to the registry and the state folder. How blobs travel is `delive
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from airferry_archive.release import Release
 from airferry_foundation.progress import SILENT, Progress
-from airferry_installer import delivery, local_registry, opening
+from airferry_installer import deep as deeply
+from airferry_installer import delivery, incomplete, loaded, local_registry, opening, uploads
+from airferry_installer.deep import Fetched
+from airferry_installer.incomplete import Incomplete
+from airferry_installer.release_content import ReleaseContent
 from airferry_installer.state import StateFolder
 from airferry_telemetry import catalogue
 
@@ -31,6 +36,8 @@ class LoadReport:
     tags: int
     bytes_sent: int
     images: Mapping[str, str]
+    fetched: Fetched | None = None
+    """What `deep` read back."""
 
     @property
     def nothing_sent(self) -> bool:
@@ -38,20 +45,30 @@ class LoadReport:
         return not (self.sent or self.mounted or self.manifests or self.tags)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How to load. `environment`: into that one's own registry; `need_to`: where need.json goes.
+
+    `deep`: afterwards fetch all of the release from the registry, and hash it.
+    """
+
+    environment: str | None = None
+    need_to: Path | None = None
+    deep: bool = False
+    workers: int = delivery.WORKERS
+
+
 def load_bundle(
-    state: StateFolder,
-    file: Path,
-    *,
-    environment: str | None = None,
-    workers: int = delivery.WORKERS,
-    progress: Progress = SILENT,
+    state: StateFolder, file: Path, wish: Wish = Wish(), *, progress: Progress = SILENT
 ) -> LoadReport:
     """Admit a bundle and load it into the registry of the site, or of one environment.
 
     The state folder is held meanwhile. Errors: those of admission, reader and registry; the
     registry then holds whole blobs alone, and nothing that is new in it has a tag or manifest
-    unless all that it needs is there.
+    unless all that it needs is there. RegistryMissingError where a delta left out what the registry
+    lacks: need.json lists it.
     """
+    environment = wish.environment
     site = state.site()
     target = site.registry_of(environment) if environment else site.registry
     with (
@@ -60,34 +77,67 @@ def load_bundle(
     ):
         client = local_registry.connect(target, state.site_folder)
         client.ping()
+        origin, digest = client.settings.origin, opened.verdict.digest
         places = local_registry.repositories(opened.release, target)
-        counts = delivery.deliver(
-            opened.reader, opened.release, client, places, workers=workers, progress=progress
-        )
-        state.keep("release", opened.reader.header.release)
-        telemetry = opened.release.telemetry
-        if telemetry is not None and telemetry.catalogue is not None:
-            state.keep("catalogue", opened.reader.blob(telemetry.catalogue, catalogue.MAX_BYTES))
+        with uploads.remembered(state.folder, origin) as on_their_way:
+            done = delivery.deliver(
+                opened.reader,
+                opened.release,
+                client,
+                places,
+                earlier=tuple(loaded.places_of_earlier(state, origin, target, but=digest)),
+                uploads=on_their_way,
+                workers=wish.workers,
+                progress=progress,
+            )
+        if done.lacking:
+            lack = Incomplete(opened.release, digest, origin, done.lacking)
+            raise lack.error(incomplete.record(state, lack, wish.need_to))
+        content = ReleaseContent(opened.reader, opened.release, lambda: client, places)
+        _keep(state, content, opened.release)
         report = LoadReport(
-            registry=client.settings.origin,
-            release=opened.verdict.digest,
+            registry=origin,
+            release=digest,
             product=opened.release.product,
             version=opened.release.version,
             images={
                 image.name: local_registry.local_image(target, image)
                 for image in opened.release.images
             },
-            **counts.numbers(),
+            sent=done.counts.sent,
+            mounted=done.counts.mounted,
+            present=done.counts.present,
+            manifests=done.counts.manifests,
+            tags=done.counts.tags,
+            bytes_sent=done.counts.bytes_sent,
         )
-        state.journal.append(
-            "loaded",
-            release=report.release,
-            product=report.product,
-            version=report.version,
-            registry=report.registry,
-            sent=report.sent,
-            mounted=report.mounted,
-            present=report.present,
-            bytes_sent=report.bytes_sent,
-        )
+        _journal(state, report)
+        if wish.deep:
+            fetched = deeply.fetch_all(client, opened.release, places, progress=progress)
+            state.journal.append(
+                "fetched again", release=digest, registry=origin, **fetched.numbers()
+            )
+            return replace(report, fetched=fetched)
     return report
+
+
+def _keep(state: StateFolder, content: ReleaseContent, release: Release) -> None:
+    """Keep what is read between two sticks."""
+    state.keep("release", content.reader.header.release)
+    telemetry = release.telemetry
+    if telemetry is not None and telemetry.catalogue is not None:
+        state.keep("catalogue", content.blob(telemetry.catalogue, catalogue.MAX_BYTES))
+
+
+def _journal(state: StateFolder, report: LoadReport) -> None:
+    state.journal.append(
+        loaded.EVENT,
+        release=report.release,
+        product=report.product,
+        version=report.version,
+        registry=report.registry,
+        sent=report.sent,
+        mounted=report.mounted,
+        present=report.present,
+        bytes_sent=report.bytes_sent,
+    )

@@ -19,6 +19,7 @@ COMMANDS: tuple[str, ...] = (
     "rollback",
     "drift",
     "history",
+    "receipt",
     "policy",
     "telemetry",
 )

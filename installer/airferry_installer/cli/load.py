@@ -15,9 +15,20 @@ from airferry_installer.cli.app import app, state_folder
 def load(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A bundle.")],
+    *,
     environment: Annotated[
         str | None,
         typer.Option("-e", "--environment", help="Load into this environment's own registry."),
+    ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option(help="Afterwards read all of it back from the registry, and hash it."),
+    ] = False,
+    need: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", help="Where need.json goes if something is lacking [default: the state folder]."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Uploads at once.")] = 4,
     output: OutputOption = Format.text,
@@ -26,7 +37,8 @@ def load(
 
     Straight from the file, several blobs at once, each hashed while it is sent. What the registry
     has is not sent again, so the same command goes on after an interruption. No tag that exists is
-    moved: loading changes nothing that runs.
+    moved: loading changes nothing that runs. What a delta left out is asked of the registry; if it
+    lacks some of that, nothing is tagged, and need.json lists it for the vendor.
 
         airferry-installer load /media/stick/shop-1.4.0.tar.zst
     """
@@ -38,9 +50,8 @@ def load(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    report = loading.load_bundle(
-        state, file, environment=environment, workers=workers, progress=out.progress
-    )
+    wish = loading.Wish(environment=environment, need_to=need, deep=deep, workers=workers)
+    report = loading.load_bundle(state, file, wish, progress=out.progress)
     out.say(f"{report.product} {report.version} is in {report.registry}", style="bold")
     if report.nothing_sent:
         out.say(f"all of it was there already ({report.present} blobs): nothing was sent")
@@ -49,5 +60,12 @@ def load(
             f"{report.sent} blobs sent ({size(report.bytes_sent)}), {report.mounted} mounted, "
             f"{report.present} were there; {report.manifests} manifests stored"
         )
-    out.table(["image", "here"], list(report.images.items()))
+    if report.fetched is not None:
+        out.say(
+            f"read back: {report.fetched.blobs} blobs, {size(report.fetched.bytes)}; all as sent",
+            style="green",
+        )
+    for name, here in report.images.items():
+        out.say(f"  {name}")
+        out.say(f"    {here}")
     out.answer({**msgspec.to_builtins(report), "nothing_sent": report.nothing_sent})

@@ -33,6 +33,7 @@ def plan(
     """
     from airferry_foundation import clock, documents, files
     from airferry_foundation.digests import digest
+    from airferry_installer import delta
     from airferry_installer.cluster.client import connect
     from airferry_installer.opening import open_admitted
     from airferry_installer.planning import planner, views
@@ -50,7 +51,7 @@ def plan(
             client,
             release,
             release_digest=digest(reader.header.release),
-            blob=reader.blob,
+            blob=delta.completed(state, reader, release, environment).blob,
             environment=environment,
             progress=out.progress,
         )
