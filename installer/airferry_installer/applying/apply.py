@@ -75,6 +75,9 @@ def apply(
             return Applied(turn, begin.target_of(plan, digest), approved)
         if approved is None and turn == "fresh":
             raise ApprovalError("the cluster does not know this plan as begun; give its approvals")
+        for signed in (*approvals, *((request,) if request else ())):
+            state.keep("approval", signed.document)  # evidence: the journal names their digests
+            state.keep("approval", signed.signature)
         change = _Change(state, client, plan, digest, environment.timeout, approved, progress)
         return change.run(held, turn)
 
@@ -157,7 +160,8 @@ class _Change:
         held = begin.begin(self.client, held, plan, self.digest, planned)
         self.state.keep("plan", documents.encode(plan))
         self._record("applying")
-        self._journal("apply begun", moved=list(moved))
+        approvals = list(self.approved.approvals) if self.approved else []
+        self._journal("apply begun", moved=list(moved), approvals=approvals)
         return held
 
     def _carry_out(self, ledger: Ledger, objects: Sequence[RenderedObject]) -> list[ObjectRef]:

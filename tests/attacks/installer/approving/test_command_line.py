@@ -102,6 +102,8 @@ def test_the_honest_way_works(guarded: Guarded) -> None:
     entry = next(e for e in guarded.shop.state.journal.entries() if e.event == "apply begun")
     assert entry.facts["approved_by"] == ["anna", "ben"]
     assert entry.facts["tickets"] == ["CHG-1"]
+    for digest in entry.facts["approvals"]:
+        assert b"airferry.approval/v1" in guarded.shop.state.kept("approval", digest)
 
 
 def test_no_approval(guarded: Guarded) -> None:
