@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -74,6 +74,8 @@ def judge(
     with state.exclusive() if save else nullcontext():
         known = state.trust()
         learned, verdict = admission.admit(header, known, context(state, environment))
+        if verdict.refusal is not None:
+            verdict = replace(verdict, refusal=_named(verdict.refusal, name))
         if not save:
             return verdict
         state.remember(learned)
@@ -110,6 +112,12 @@ def context(state: StateFolder, environment: str | None = None) -> Context:
         installer=version("airferry"),
         cosign=cosign.available(),
     )
+
+
+def _named(refusal: AirferryError, file: str) -> AirferryError:
+    """The same refusal, saying which file it is about, and always what to do."""
+    hint = refusal.hint or "Nothing of it was used. Copy it anew, or get another from the vendor."
+    return type(refusal)(f"{file}: {refusal.message}", hint)
 
 
 def journal_refusal(state: StateFolder, file: str, release: str, error: AirferryError) -> None:

@@ -38,10 +38,8 @@ def history(
     count = journal.verify() if verify else None
     entries = journal.entries()
     shown = entries[-last:] if last else entries
-    out.table(
-        ["number", "at", "event", "facts"],
-        [(entry.number, entry.at, entry.event, _facts(entry)) for entry in shown],
-    )
+    for entry in shown:
+        out.say(f"{entry.number:5}  {entry.at}  {entry.event:16}  {_facts(entry)}")
     if count is not None:
         out.say(f"verified: {count} entries, each follows the one before it", style="green")
     out.say(f"head {journal.head()}")

@@ -15,9 +15,7 @@ from airferry_installer.cli.app import app, state_folder
 @app.command("init")
 def init(
     context: typer.Context,
-    vendor_root: Annotated[
-        Path, typer.Option(help="The vendor's newest root (roots/<n>.json).")
-    ],
+    vendor_root: Annotated[Path, typer.Option(help="The vendor's newest root (roots/<n>.json).")],
     fingerprint: Annotated[
         str, typer.Option(help="Its fingerprint, sha256:…, as the vendor told it on another way.")
     ],

@@ -30,13 +30,9 @@ def inspect(
     with opening.open_judged(StateFolder.open(state_folder(context)), file, save=False) as opened:
         release, verdict = opened.release, opened.verdict
     release_view.show(out, release, verdict)
-    out.table(
-        ["image", "digest", "platforms"],
-        [(image.name, image.digest, " ".join(image.platforms)) for image in release.images],
-    )
-    out.table(
-        ["chart", "version", "namespace"],
-        [(chart.name, chart.version, chart.namespace) for chart in release.charts],
-    )
+    for image in release.images:
+        out.say(f"  image  {image.name}  {image.digest}  {' '.join(image.platforms)}")
+    for chart in release.charts:
+        out.say(f"  chart  {chart.name} {chart.version}  into namespace {chart.namespace}")
     out.say("would be admitted here; the blobs were not read (`verify` does)")
     out.answer({**release_view.content(release, verdict), "admitted": True})
