@@ -21,6 +21,8 @@ from airferry_foundation import files
 from airferry_foundation.errors import HandwrittenError
 
 MAX_BYTES = 1 << 20
+MAX_VALUES = 100_000
+"""Keys, list entries and values in a file, each alias counted as often as it stands for one."""
 
 Place = tuple[str | int, ...]
 """The way from the top of a file to a value: keys and list positions."""
@@ -104,9 +106,20 @@ def load(data: bytes, *, name: str) -> Written:
     if not isinstance(node, yaml.MappingNode):
         raise HandwrittenError(f"{name}: expected `key: value` lines at the top")
     lines: dict[Place, int] = {}
-    problems = list(_walk(node, (), lines))
+    try:
+        problems = list(_walk(node, (), lines))
+    except _TooMuch as found:
+        problems = [found.problem]
     _refuse(name, problems)
     return Written(name, _construct(node), Lines(lines))
+
+
+class _TooMuch(Exception):  # noqa: N818 - never leaves this module
+    """A file means more than is allowed; `problem` says where that was noticed."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
 
 
 def _construct(node: yaml.Node) -> Any:
@@ -119,6 +132,9 @@ def _construct(node: yaml.Node) -> Any:
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[Problem]:
     lines[place] = node.start_mark.line + 1
+    if len(lines) > MAX_VALUES:  # aliases of aliases: a small file can mean billions
+        text = f"there are more than {MAX_VALUES:,} values up to here"
+        raise _TooMuch(Problem(lines[place], text))
     if len(place) > 64:
         yield Problem(lines[place], "nested too deeply")
     elif isinstance(node, yaml.MappingNode):

@@ -12,9 +12,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
-import msgspec
 import typer
 
 from airferry_foundation.console.events import EventProgress
@@ -108,13 +107,16 @@ class Output:
                 "message": error.message,
                 "hint": error.hint,
             }
-            sys.stderr.write(msgspec.json.encode(content).decode() + "\n")
+            _write_json(content, sys.stderr)
             return
         sys.stderr.write(f"error: {printable(error.message)}\n")
         if error.hint:
             sys.stderr.write(f"  next: {printable(error.hint)}\n")
 
 
-def _write_json(content: Any) -> None:
-    sys.stdout.write(msgspec.json.encode(content, order="sorted").decode() + "\n")
-    sys.stdout.flush()
+def _write_json(content: Any, to: TextIO | None = None) -> None:
+    import msgspec
+
+    stream = to or sys.stdout
+    stream.write(msgspec.json.encode(content, order="sorted").decode() + "\n")
+    stream.flush()
