@@ -27,8 +27,9 @@ def main() -> int:
     begun = time.monotonic()
     try:
         with ExitStack() as servers:
-            carried = act_one.play(stage, servers)
-            act_two.play(stage, servers, carried, kubeconfig=os.environ.get("KUBECONFIG"))
+            kubeconfig = os.environ.get("KUBECONFIG")
+            cast = act_one.play(stage, servers, isolated=not kubeconfig)
+            act_two.play(stage, servers, cast, kubeconfig=kubeconfig)
     except (DemoFailed, ServerFailed) as failure:
         print(f"\nThe demo stopped: {failure}", file=sys.stderr)
         return 1

@@ -34,10 +34,10 @@ telemetry: {{region: eu, purpose: operations}}
 """
 
 
-def play(stage: Stage, servers: ExitStack) -> Cast:
+def play(stage: Stage, servers: ExitStack, *, isolated: bool) -> Cast:
     """Everything up to a loaded registry; leaves the servers running for act two."""
     stage.act("Act 1: a release crosses a gap")
-    cast = _enter(stage, servers)
+    cast = _enter(stage, servers, isolated=isolated)
     release(cast)
     _carry(cast, BUNDLE)
     _receive(cast)
@@ -45,11 +45,13 @@ def play(stage: Stage, servers: ExitStack) -> Cast:
     return cast
 
 
-def _enter(stage: Stage, servers: ExitStack) -> Cast:
+def _enter(stage: Stage, servers: ExitStack, *, isolated: bool) -> Cast:
     within: tuple[str, ...] = ()
+    where = "in the ordinary network, since your cluster is to be reached from there"
     try:
-        within = servers.enter_context(isolated_network()).prefix
-        where = "in a network namespace that has loopback and nothing else"
+        if isolated:
+            within = servers.enter_context(isolated_network()).prefix
+            where = "in a network namespace that has loopback and nothing else"
     except NamespaceForbidden as forbidden:
         where = f"in the ordinary network: {forbidden}"
     theirs = servers.enter_context(start_registry(stage.folder / "vendor-registry"))

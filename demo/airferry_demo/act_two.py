@@ -18,6 +18,7 @@ from airferry_fixtures.servers.programs import put_on_path
 from airferry_fixtures.shop import make_shop
 
 FIRST, SECOND = "shop-1.4.0.tar.zst", "shop-1.4.1.tar.zst"
+NAMESPACE, KIND = "acme-shop", "promotions.shop.example"
 PROGRAMS = Path(__file__).parents[2] / "tools" / "programs.py"
 
 
@@ -33,8 +34,7 @@ def play(stage: Stage, servers: ExitStack, cast: Cast, *, kubeconfig: str | None
 
 def _cluster(stage: Stage, servers: ExitStack, cast: Cast, kubeconfig: str | None) -> str:
     if kubeconfig:
-        stage.say(f"Your own cluster is used: KUBECONFIG={kubeconfig}")
-        return str(Path(kubeconfig.split(":")[0]).absolute())
+        return _own_cluster(stage, servers, cast, str(Path(kubeconfig.split(":")[0]).absolute()))
     stage.say("A real API server, etcd, controller-manager and scheduler; kwok plays the nodes.")
     done = subprocess.run(
         [sys.executable, str(PROGRAMS), "ensure", "--group", "cluster"], check=False
@@ -47,6 +47,19 @@ def _cluster(stage: Stage, servers: ExitStack, cast: Cast, kubeconfig: str | Non
     cluster = servers.enter_context(start_cluster(folder, within=cast.customer.within))
     stage.did("customer: start the cluster", time.monotonic() - begun)
     return os.path.relpath(cluster.kubeconfig, cast.customer.folder)
+
+
+def _own_cluster(stage: Stage, servers: ExitStack, cast: Cast, kubeconfig: str) -> str:
+    """The person's cluster; what the demo makes there goes again when it ends."""
+    stage.say(f"Your own cluster is used: KUBECONFIG={kubeconfig}. What the demo makes there, the")
+    stage.say(f"namespace {NAMESPACE} and the kind {KIND}, is deleted at the end.")
+    stage.say(f"Its nodes must be able to pull from {cast.local_registry}.")
+    kubectl = ("kubectl", "--kubeconfig", kubeconfig)
+    servers.callback(
+        cast.customer.run, *kubectl, "delete", "--ignore-not-found", "--wait=false",
+        f"namespace/{NAMESPACE}", f"customresourcedefinition/{KIND}",
+    )  # fmt: skip
+    return kubeconfig
 
 
 def _install(cast: Cast) -> None:
@@ -106,7 +119,7 @@ def _upgrade(cast: Cast) -> None:
 
 def _password(cast: Cast) -> str:
     return cast.customer.run(
-        "kubectl", "--kubeconfig", _kubeconfig(cast), "-n", "acme-shop", "get", "secret",
+        "kubectl", "--kubeconfig", _kubeconfig(cast), "-n", NAMESPACE, "get", "secret",
         "store-credentials", "-o", "jsonpath={.metadata.uid} {.metadata.resourceVersion}",
     )  # fmt: skip
 

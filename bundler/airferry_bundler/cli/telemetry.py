@@ -22,7 +22,7 @@ def import_(
     store: Annotated[Path, typer.Option("--store", help="The folder of all customers' data.")],
     identity: Annotated[
         Path, typer.Option("--identity", help="The age identity that the files are sealed to.")
-    ],
+    ] = Path("keys/telemetry.age"),
     region: Annotated[
         str | None,
         typer.Option(help="The region that this intake is in [default: that of the store]"),
@@ -40,7 +40,7 @@ def import_(
     leaves nothing behind. A store holds data of one region: the first file fixes it, if --region
     did not say which it must be. Exit code 1 when something was quarantined.
 
-    Example: airferry-bundler telemetry import stick/*.age --identity telemetry.age --store fleet
+        airferry-bundler telemetry import /media/stick/*.age --store fleet
     """
     from airferry_bundler.fleet.store import Store
     from airferry_bundler.intake.importing import Intake, take

@@ -83,7 +83,12 @@ def init(
 
 @commands.command("show")
 def show(file: FileArgument, output: OutputOption = Format.text) -> None:
-    """Show a policy in words, with its digest."""
+    """Show a policy in words, with its digest.
+
+    Reads the file alone and judges no signature: `history` says which policy is in force here.
+
+        airferry-installer policy show policy.json
+    """
     import msgspec
 
     from airferry_foundation import documents, files
@@ -97,7 +102,13 @@ def show(file: FileArgument, output: OutputOption = Format.text) -> None:
 
 @commands.command("sign")
 def sign(file: FileArgument, key: KeyOption, output: OutputOption = Format.text) -> None:
-    """Sign a policy that is to follow the one in force; the signature lies beside it."""
+    """Sign a policy that is to follow the one in force; the signature lies beside it.
+
+    As many people as the policy in force demands for a change sign the new one, each with their
+    own key; then it takes the old one's place at the next `plan` or `apply`.
+
+        airferry-installer policy sign policy.json --key ~/.ssh/id_ed25519
+    """
     from airferry_foundation import files
     from airferry_foundation.errors import InputError
     from airferry_installer.approving import acceptance
