@@ -16,7 +16,7 @@ from airferry_foundation.positioned import WritableFile
 
 _HEAD = "airferry-journal/v1 "
 _LINE = re.compile(r"sha256:[0-9a-f]{64}")
-_FRONT = re.compile(r"(sha256:[0-9a-f]{64}) ([1-9][0-9]{0,9})")
+_FRONT = re.compile(r"(sha256:[0-9a-f]{64}) (0|[1-9][0-9]{0,9})")
 _CAP = 4 << 20
 
 
@@ -44,7 +44,7 @@ class Journal:
         self._write(blob_digest)
 
     def reach(self, blob_digest: str, held: int) -> None:
-        """Note that the first `held` frames of a blob are written."""
+        """Note that the first `held` frames of a blob are written; 0: none of them is any good."""
         self._write(f"{blob_digest} {held}")
 
     def _write(self, line: str) -> None:

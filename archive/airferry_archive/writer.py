@@ -32,6 +32,7 @@ from airferry_foundation.errors import (
     BundleMismatchError,
     InternalError,
     MissingInputError,
+    RegistryMismatchError,
     TruncatedError,
 )
 from airferry_foundation.positioned import WritableFile, writing
@@ -127,6 +128,9 @@ class BundleWriter:
             yield sink
             self._take(member, *sink.finish())
             self._journal.add(blob.digest)
+        except (BundleMismatchError, RegistryMismatchError):
+            self._journal.reach(blob.digest, 0)  # or the next call would begin with the same bytes
+            raise
         finally:
             with self._lock:
                 self._receiving.discard(blob.digest)
