@@ -1,7 +1,8 @@
 """YAML that people write: every mistake reported at once, each with its line.
 
-Shape: compose to nodes (which know their lines) -> refuse duplicate keys -> plain data -> list all
-problems with jsonschema over the type's own schema -> convert. A document is one mapping.
+Shape: compose to nodes (which know their lines) -> refuse duplicate keys -> plain data -> convert;
+where that fails, list all problems with jsonschema over the type's own schema. A document is one
+mapping.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jsonschema
 import msgspec
 import yaml
 
@@ -80,11 +80,10 @@ def read(path: Path, kind: type[T], *, check: Check[T] | None = None) -> T:
 def parse(data: bytes, kind: type[T], *, name: str, check: Check[T] | None = None) -> T:
     """Like `read`, over bytes."""
     written = load(data, name=name)
-    problems = list(_schema_problems(written, kind))
-    written.refuse(problems)
     try:
         document = msgspec.convert(written.data, kind)
     except msgspec.ValidationError as error:
+        written.refuse(_schema_problems(written, kind))
         raise HandwrittenError(f"{name}: {error}") from None
     if check:
         written.refuse(check(document, written.lines))
@@ -180,6 +179,8 @@ def schema_of(kind: Any) -> dict[str, Any]:
 
 
 def _schema_problems(written: Written, kind: Any) -> Iterator[Problem]:
+    import jsonschema  # slow to import, and needed for files with mistakes alone
+
     validator = jsonschema.Draft202012Validator(schema_of(kind))
     for error in validator.iter_errors(written.data):
         yield from _in_words(error, written.lines)

@@ -78,8 +78,12 @@ class Output:
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """A line for people; scripts don't get it."""
-        if not self.is_json:
+        if self.is_json:
+            return
+        if sys.stdout.isatty():
             self.console.print(printable(text), markup=False, style=style)
+        else:  # without rich, which is slow to import
+            sys.stdout.write(printable(text) + "\n")
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table for people; scripts don't get it."""
