@@ -23,11 +23,12 @@ _LAYERS = 24
 
 
 def _committed(registry: RegistryServer) -> set[str]:
-    """The digests of blobs that the registry holds whole."""
+    """The digests of blobs and manifests that a repository has."""
+    kinds = ("_layers/sha256", "_manifests/revisions/sha256")
     return {
         f"sha256:{Path(name).parent.name}"
         for name in stored(registry)
-        if name.endswith("/data") and "/blobs/sha256/" in f"/{name}"
+        if name.endswith("/link") and str(Path(name).parent.parent).endswith(kinds)
     }
 
 
