@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from airferry_archive import compression, frames, tar_headers
@@ -16,17 +16,23 @@ CHUNK_BLOCKS = 8
 """Blocks that are read at once: 1 MiB."""
 
 
-def stream(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryview]:
+def stream(
+    file: PositionedFile,
+    member: Member,
+    offset: int,
+    ended: Callable[[int], object] = lambda _end: None,
+) -> Iterator[memoryview]:
     """The blob in the member at `offset`; a chunk is good until the next one is asked for.
 
     The last chunk comes only after everything of the member has been compared, and the digest
-    holds. Raises BundleMismatchError with member and offset, or TruncatedError.
+    holds. Raises BundleMismatchError with member and offset, or TruncatedError. `ended` is told
+    where the frames of a compressed member ended.
     """
     blob = member.blob
     hasher = hashlib.sha256()
     seen = 0
     last = b""
-    for chunk in _data(file, member, offset):
+    for chunk in _data(file, member, offset, ended):
         hasher.update(chunk)
         seen += len(chunk)
         if seen == blob.size:
@@ -61,11 +67,16 @@ def digest_between(file: PositionedFile, start: int, end: int) -> str:
     return "sha256:" + cursor.hasher.hexdigest()
 
 
-def _data(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryview]:
+def _data(
+    file: PositionedFile,
+    member: Member,
+    offset: int,
+    ended: Callable[[int], object] = lambda _end: None,
+) -> Iterator[memoryview]:
     """What is between tar header and padding, which are compared."""
     header, end = member.tar_header, tar_headers.BLOCK + member.blob.size
     position = 0
-    for chunk in _content(file, member, offset):
+    for chunk in _content(file, member, offset, ended):
         start = position
         position += len(chunk)
         if start < len(header):
@@ -79,19 +90,24 @@ def _data(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryv
             yield data
 
 
-def _content(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryview]:
+def _content(
+    file: PositionedFile, member: Member, offset: int, ended: Callable[[int], object]
+) -> Iterator[memoryview]:
     if member.coding is Coding.COMPRESSED:
-        return _compressed(file, member, offset)
+        return _compressed(file, member, offset, ended)
     return _raw(file, member, offset)
 
 
-def _compressed(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryview]:
+def _compressed(
+    file: PositionedFile, member: Member, offset: int, ended: Callable[[int], object]
+) -> Iterator[memoryview]:
     """The content of compressed frames, which must be those that carriage.json tells, if it did."""
     cursor = Cursor(file, offset)
     yield from compression.decode(cursor, member.length, member.name)
     found = "sha256:" + cursor.hasher.hexdigest()
     if member.frames not in (None, found):
         raise mismatch(file, member.name, offset, f"its frames have the digest {found}")
+    ended(cursor.offset)
 
 
 def _raw(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryview]:

@@ -10,7 +10,8 @@ _HINT = "Nothing of it was used. Copy the file again; if that does not help, ask
 
 def mismatch(file: PositionedFile, member: str, offset: int, what: str) -> BundleMismatchError:
     """What is wrong with `member` at byte `offset` of the file."""
-    return BundleMismatchError(f"{file.path}: {member}, at byte {offset:,}: {what}", _HINT)
+    path, place = file.at(offset)
+    return BundleMismatchError(f"{path}: {member}, at byte {place:,}: {what}", _HINT)
 
 
 def first_difference(one: bytes, other: bytes) -> int:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from threading import Event, Lock
 
@@ -24,10 +26,13 @@ from airferry_archive.header_form import HeaderForm, read_header
 from airferry_archive.layout import END, Layout, Member, arrange
 from airferry_archive.mismatch import mismatch
 from airferry_archive.release import Release
+from airferry_archive.volume_set import HERE, Media, VolumeSet, opened
 from airferry_foundation import documents
 from airferry_foundation.errors import BundleMismatchError, DocumentError, InternalError
-from airferry_foundation.positioned import PositionedFile, reading
+from airferry_foundation.positioned import PositionedFile
 from airferry_foundation.progress import SILENT, Progress, Task
+
+_END_OF_BLOBS = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +52,41 @@ class BundleReader:
         self._form = form
         self._layout: Layout | None = None
         self._lock = Lock()
-        self._walked: tuple[dict[str, int], int] | None = None
+        self._starts: dict[str, int] = {}
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path) -> Iterator[BundleReader]:
-        """Open a file and check the form of its header.
+    def open(cls, path: Path, media: Media = HERE) -> Iterator[BundleReader]:
+        """Open a file, or the volumes of one, and check the form of its header.
 
-        Raises MissingInputError, MediaError, TruncatedError or BundleMismatchError.
+        `path` may be any volume or the folder with the first one; `media` says where else volumes
+        are. Raises MissingInputError, MediaError, TruncatedError or BundleMismatchError.
         """
-        with reading(path) as file:
-            yield cls(file, read_header(file))
+        with opened(path, media) as file:
+            form = read_header(file)
+            if isinstance(file, VolumeSet):
+                file.expect_set(form.header)
+            yield cls(file, form)
 
     @property
     def path(self) -> Path:
         """The file."""
         return self._file.path
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether all of it can be read now: no volume must be asked for."""
+        return self._file.at_hand
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """The numbers of the volumes that are not at hand."""
+        return self._file.absent if isinstance(self._file, VolumeSet) else ()
+
+    def expect_volumes(self) -> None:
+        """VolumeMissingError, naming all that are absent, unless they can be asked for."""
+        if isinstance(self._file, VolumeSet):
+            self._file.expect_reachable()
 
     @property
     def header(self) -> Header:
@@ -114,7 +138,7 @@ class BundleReader:
         BundleMismatchError comes before the last chunk is handed out.
         """
         member = self._member(blob_digest)
-        return content.stream(self._file, member, self._offset(member))
+        return self._stream(member)
 
     def blob(self, blob_digest: str, cap: int) -> bytes:
         """A whole blob of at most `cap` bytes, verified."""
@@ -130,12 +154,16 @@ class BundleReader:
 
         TruncatedError for a file that ends early, else BundleMismatchError with member and offset.
         """
-        members = sorted(self.layout.members.values(), key=lambda m: m.blob.size, reverse=True)
-        size = self._expect_end()
+        members = [*self.layout.members.values()]
+        workers = 1  # volumes that come one after another are read in order
+        if self.at_hand:
+            members.sort(key=lambda member: member.blob.size, reverse=True)
+            self._expect_end()
+            workers = os.cpu_count() or 1
         total = sum(member.blob.size for member in members)
         task = progress.start(f"Verifying {self.path.name}", total)
         stop = Event()
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             running = [pool.submit(self._check, member, task, stop) for member in members]
             try:
                 for done in as_completed(running):
@@ -145,10 +173,10 @@ class BundleReader:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         task.finish()
-        return Verified(len(members), total, size)
+        return Verified(len(members), total, self._expect_end())
 
     def _check(self, member: Member, task: Task, stop: Event) -> None:
-        for chunk in content.stream(self._file, member, self._offset(member)):
+        for chunk in self._stream(member):
             task.advance(len(chunk))
             if stop.is_set():
                 return
@@ -168,33 +196,60 @@ class BundleReader:
             )
         return member
 
+    def _stream(self, member: Member) -> Iterator[memoryview]:
+        def ended(end: int) -> None:
+            self._learn_end(member, end)
+
+        return content.stream(self._file, member, self._offset(member), ended)
+
     def _offset(self, member: Member) -> int:
         if member.offset is not None:
             return member.offset
-        return self._walk()[0][member.blob.digest]
+        return self._walk(member.blob.digest)
 
-    def _walk(self) -> tuple[dict[str, int], int]:
-        """The offsets of the compressed members, and where they end; walked once."""
+    def _walk(self, wanted: str) -> int:
+        """Where a compressed member begins; for "" where the last one ends.
+
+        Block headers are read from the last place that is known.
+        """
         with self._lock:
-            if self._walked is None:
-                offset = self.layout.compressed_start
-                offsets: dict[str, int] = {}
-                for member in self.layout.compressed:
-                    offsets[member.blob.digest] = offset
-                    offset = compression.end_of(self._file, offset, member.length, member.name)
-                self._walked = offsets, offset
-            return self._walked
+            start = self.layout.compressed_start
+            for member in self.layout.compressed:
+                start = self._starts.setdefault(member.blob.digest, start)
+                if member.blob.digest == wanted:
+                    return start
+                start = self._end_of(member, start)
+            return start
+
+    def _end_of(self, member: Member, start: int) -> int:
+        following = self._following.get(member.blob.digest, _END_OF_BLOBS)
+        if following not in self._starts:
+            self._starts[following] = compression.end_of(
+                self._file, start, member.length, member.name
+            )
+        return self._starts[following]
+
+    def _learn_end(self, member: Member, end: int) -> None:
+        """Where a member's frames ended when it was read: need not be walked."""
+        with self._lock:
+            self._starts.setdefault(self._following.get(member.blob.digest, _END_OF_BLOBS), end)
+
+    @cached_property
+    def _following(self) -> dict[str, str]:
+        """By digest, the compressed member behind each one but the last."""
+        digests = [member.blob.digest for member in self.layout.compressed]
+        return dict(pairwise(digests))
 
     def _expect_size(self, layout: Layout) -> None:
         least = layout.compressed_start + len(END)
         if self._file.size < least:
             raise self._file.ends_early(least)
-        if layout.size is not None and self._file.size > layout.size:
+        if layout.size is not None and self.at_hand and self._file.size > layout.size:
             raise self._tail(layout.size)
 
     def _expect_end(self) -> int:
         """Compare the end of the tar, and that nothing follows; returns the file's size."""
-        offset = self._walk()[1]
+        offset = self._walk(_END_OF_BLOBS)
         found = self._file.read(offset, len(END))
         if found != END:
             raise mismatch(self._file, "end", offset, "the end of the archive is not what it is")

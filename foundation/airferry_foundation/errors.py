@@ -240,6 +240,12 @@ class ReadOnlyError(MediaError):
     exit_code = 53
 
 
+class VolumeMissingError(MediaError):
+    """A volume of a bundle is not at hand; it is named."""
+
+    exit_code = 54
+
+
 # --- 60 to 69: environment ------------------------------------------------------------------------
 
 

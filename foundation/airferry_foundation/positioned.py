@@ -33,6 +33,15 @@ class PositionedFile:
         with media_errors(self.path):
             return os.fstat(self.handle).st_size
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether every byte can be read without asking somebody for another medium."""
+        return True
+
+    def at(self, offset: int) -> tuple[Path, int]:
+        """The file that holds a byte, and where in it: it differs for what is spread over files."""
+        return self.path, offset
+
     def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes from `offset`; TruncatedError if the file ends before."""
         buffer = bytearray(length)

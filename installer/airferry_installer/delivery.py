@@ -85,14 +85,23 @@ def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places i
     found = holdings.elsewhere(client, left_out, ask)
     content = ReleaseContent(reader, release, lambda: client, places, found)
     lacking = [blob for blob in left_out if blob.digest not in found]
-    layers = [blob for blob in blobs if not holdings.is_manifest(blob) and blob not in lacking]
+    stored = [blob for blob in blobs if holdings.is_manifest(blob)]
+    if not reader.at_hand:
+        content.remember(stored)  # they stand in the first volume, and are sent last
+    apart = {blob.digest for blob in (*stored, *lacking)}
+    layers = _as_in_file(reader, (blob for blob in blobs if blob.digest not in apart))
     sender = _Sender(content, client, counts, uploads or Remembered())
     _send_layers(sender, layers, places, there, workers, progress)
-    stored = [blob for blob in blobs if holdings.is_manifest(blob)]
     if lacking:
         return Delivered(counts, (*lacking, *_waiting(stored, places, there, lacking)))
     _put_manifests(content, client, stored, places, there, counts)
     return Delivered(counts, ())
+
+
+def _as_in_file(reader: BundleReader, blobs: Iterable[Blob]) -> list[Blob]:
+    """In the order of the file, which media like to be read in; what it lacks comes last."""
+    order = {digest: place for place, digest in enumerate(reader.layout.members)}
+    return sorted(blobs, key=lambda blob: order.get(blob.digest, len(order)))
 
 
 def _left_out(
@@ -112,9 +121,10 @@ def _waiting(
     lacking: Sequence[Blob],
 ) -> Iterator[Blob]:
     """Manifests that can't be stored before the rest is there: the next file must carry them."""
+    named = {blob.digest for blob in lacking}
     for blob in stored:
         missing = any((places[one], blob.digest) not in there for one in blob.repositories)
-        if missing and blob not in lacking:
+        if missing and blob.digest not in named:
             yield blob
 
 

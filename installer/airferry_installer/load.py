@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airferry_archive.release import Release
+from airferry_archive.volume_set import HERE, Media
 from airferry_foundation.progress import SILENT, Progress
 from airferry_installer import deep as deeply
 from airferry_installer import delivery, incomplete, loaded, local_registry, opening, uploads
@@ -49,13 +50,15 @@ class LoadReport:
 class Wish:
     """How to load. `environment`: into that one's own registry; `need_to`: where need.json goes.
 
-    `deep`: afterwards fetch all of the release from the registry, and hash it.
+    `deep`: afterwards fetch all of the release from the registry, and hash it. `media` is where the
+    volumes of a set may be.
     """
 
     environment: str | None = None
     need_to: Path | None = None
     deep: bool = False
     workers: int = delivery.WORKERS
+    media: Media = HERE
 
 
 def load_bundle(
@@ -73,8 +76,9 @@ def load_bundle(
     target = site.registry_of(environment) if environment else site.registry
     with (
         state.exclusive(),
-        opening.open_judged(state, file, environment=environment) as opened,
+        opening.open_judged(state, file, environment=environment, media=wish.media) as opened,
     ):
+        opened.reader.expect_volumes()
         client = local_registry.connect(target, state.site_folder)
         client.ping()
         origin, digest = client.settings.origin, opened.verdict.digest
@@ -87,7 +91,7 @@ def load_bundle(
                 places,
                 earlier=tuple(loaded.places_of_earlier(state, origin, target, but=digest)),
                 uploads=on_their_way,
-                workers=wish.workers,
+                workers=wish.workers if opened.reader.at_hand else 1,
                 progress=progress,
             )
         if done.lacking:

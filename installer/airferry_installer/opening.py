@@ -16,6 +16,7 @@ from pathlib import Path
 from airferry_archive.layout import Header
 from airferry_archive.reader import BundleReader
 from airferry_archive.release import Release
+from airferry_archive.volume_set import HERE, Media
 from airferry_foundation import clock
 from airferry_foundation.errors import AirferryError
 from airferry_installer import admission
@@ -35,19 +36,29 @@ class Opened:
 
 @contextmanager
 def open_admitted(
-    state: StateFolder, file: Path, *, environment: str | None = None, save: bool = True
+    state: StateFolder,
+    file: Path,
+    *,
+    environment: str | None = None,
+    save: bool = True,
+    media: Media = HERE,
 ) -> Iterator[tuple[BundleReader, Release]]:
     """Open a bundle that is admitted here; raises why it is refused."""
-    with open_judged(state, file, environment=environment, save=save) as opened:
+    with open_judged(state, file, environment=environment, save=save, media=media) as opened:
         yield opened.reader, opened.release
 
 
 @contextmanager
 def open_judged(
-    state: StateFolder, file: Path, *, environment: str | None = None, save: bool = True
+    state: StateFolder,
+    file: Path,
+    *,
+    environment: str | None = None,
+    save: bool = True,
+    media: Media = HERE,
 ) -> Iterator[Opened]:
-    """Like `open_admitted`, with the verdict."""
-    with BundleReader.open(file) as reader:
+    """Like `open_admitted`, with the verdict; `media` is where the volumes of a set may be."""
+    with BundleReader.open(file, media) as reader:
         verdict = judge(state, reader.header, file.name, environment=environment, save=save)
         release = verdict.admitted()
         try:

@@ -6,7 +6,7 @@ reads a release's charts, values and manifests reads them through here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from airferry_archive.reader import BundleReader
@@ -36,6 +36,7 @@ class ReleaseContent:
         self._connect = connect
         self.places = places
         self._elsewhere = elsewhere or {}
+        self._remembered: dict[str, bytes] = {}
 
     @cached_property
     def client(self) -> RegistryClient:
@@ -48,10 +49,28 @@ class ReleaseContent:
         BundleMismatchError for one that the release does not list or that is too long, and the
         errors of file and registry.
         """
-        if self.reader.carries(wanted):
-            return self.reader.blob(wanted, cap)
         blob = self._listed(wanted, cap)
-        return self._from_a_holder(blob, lambda one: self._small(one, blob, cap))
+        if wanted in self._remembered:
+            return self._remembered[wanted]
+        carried = self.reader.carries(wanted)
+        if carried and self.reader.at_hand:
+            return self.reader.blob(wanted, cap)
+        try:
+            return self._from_a_holder(blob, lambda one: self._small(one, blob, cap))
+        except RegistryMissingError:
+            if not carried:
+                raise
+            return self.reader.blob(wanted, cap)  # in a volume that must be asked for
+
+    def remember(self, wanted: Iterable[Blob]) -> None:
+        """Keep these small blobs of the file in memory.
+
+        Where volumes are absent each byte is read once, in the order of the file.
+        """
+        order = self.reader.layout.members
+        found = {blob.digest: blob for blob in wanted}
+        for digest in (one for one in order if one in found):
+            self._remembered[digest] = self.reader.blob(digest, found[digest].size)
 
     def stream(self, wanted: str, holder: str) -> Iterator[memoryview | bytes]:
         """A blob in chunks: out of the file, or else out of `holder`, a local repository.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from airferry_archive.reader import Verified
 from airferry_archive.release import Release
+from airferry_archive.volume_set import HERE, Media
 from airferry_foundation.errors import AirferryError
 from airferry_foundation.progress import SILENT, Progress
 from airferry_installer import opening
@@ -23,10 +24,13 @@ class Verification:
     counts: Verified
 
 
-def verify(state: StateFolder, file: Path, *, progress: Progress = SILENT) -> Verification:
+def verify(
+    state: StateFolder, file: Path, *, media: Media = HERE, progress: Progress = SILENT
+) -> Verification:
     """Admit a bundle and read all of it; journalled. Raises what is wrong with it."""
-    with opening.open_judged(state, file) as opened:
+    with opening.open_judged(state, file, media=media) as opened:
         try:
+            opened.reader.expect_volumes()
             counts = opened.reader.verify(progress)
         except AirferryError as error:
             opening.journal_refusal(state, file.name, opened.verdict.digest, error)

@@ -9,6 +9,7 @@ import typer
 
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
+from airferry_installer.cli.media import VolumesOption, media
 
 
 @app.command("load")
@@ -31,6 +32,7 @@ def load(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Uploads at once.")] = 4,
+    volumes: VolumesOption = None,
     output: OutputOption = Format.text,
 ) -> None:
     """Carry a bundle's images and artifacts into the local registry.
@@ -50,7 +52,13 @@ def load(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    wish = loading.Wish(environment=environment, need_to=need, deep=deep, workers=workers)
+    wish = loading.Wish(
+        environment=environment,
+        need_to=need,
+        deep=deep,
+        workers=workers,
+        media=media(volumes),
+    )
     report = loading.load_bundle(state, file, wish, progress=out.progress)
     out.say(f"{report.product} {report.version} is in {report.registry}", style="bold")
     if report.nothing_sent:

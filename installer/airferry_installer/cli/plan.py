@@ -9,6 +9,7 @@ import typer
 
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
+from airferry_installer.cli.media import VolumesOption, media
 
 
 @app.command("plan")
@@ -21,6 +22,7 @@ def plan(
     to_file: Annotated[Path, typer.Option("-o", help="Where to write the plan.")] = Path(
         "plan.json"
     ),
+    volumes: VolumesOption = None,
     output: OutputOption = Format.text,
 ) -> None:
     """Show exactly what an apply would do, and write it down.
@@ -43,7 +45,10 @@ def plan(
     state = StateFolder.open(state_folder(context))
     kubernetes = state.site().environment(environment).kubernetes
     with (
-        open_admitted(state, file, environment=environment) as (reader, release),
+        open_admitted(state, file, environment=environment, media=media(volumes)) as (
+            reader,
+            release,
+        ),
         connect(kubernetes, state.site_folder) as client,
     ):
         made = planner.make_plan(

@@ -9,12 +9,14 @@ import typer
 
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
+from airferry_installer.cli.media import VolumesOption, media
 
 
 @app.command("verify")
 def verify(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A bundle.")],
+    volumes: VolumesOption = None,
     output: OutputOption = Format.text,
 ) -> None:
     """Check a bundle: signatures, admission, and every byte of the file.
@@ -29,7 +31,7 @@ def verify(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    found = verification.verify(state, file, progress=out.progress)
+    found = verification.verify(state, file, media=media(volumes), progress=out.progress)
     release_view.show(out, found.release, found.verdict)
     counts = found.counts
     out.say(

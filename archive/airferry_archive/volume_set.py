@@ -1,0 +1,315 @@
+"""Opens volumes as the one file that they are pieces of, on one medium or on several.
+
+The first volume must be at hand, the others may come: what is not in a folder that was named is
+asked for by number when its bytes are wanted. Each must be of the same set and fit its neighbours.
+Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import RLock
+
+from airferry_archive import volumes
+from airferry_archive.header import Header
+from airferry_archive.volumes import FOOTER, Volume
+from airferry_foundation import files
+from airferry_foundation.errors import (
+    BundleMismatchError,
+    InputError,
+    MissingInputError,
+    TruncatedError,
+    VolumeMissingError,
+)
+from airferry_foundation.positioned import PositionedFile, reading
+
+_UNKNOWN = 1 << 60
+"""The size of a set whose last volume was not seen yet."""
+
+Ask = Callable[[str, str], Path | None]
+"""Given a volume's file name and why it is wanted: the folder where it is now, None to give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Where volumes may be besides the folder of the first one, and whom to ask for the next."""
+
+    folders: tuple[Path, ...] = ()
+    ask: Ask | None = None
+
+
+HERE = Media()
+
+
+@contextmanager
+def opened(path: Path, media: Media = HERE) -> Iterator[PositionedFile]:
+    """A bundle for reading: a file, any of its volumes, or the folder with its first one."""
+    first = first_volume(path)
+    with ExitStack() as stack:
+        if first is None:
+            yield stack.enter_context(reading(path))
+        else:
+            yield VolumeSet.open(first, media, stack)
+
+
+def first_volume(path: Path) -> Path | None:
+    """The first volume of what `path` names; None for a bundle in one file.
+
+    MissingInputError or InputError for a folder without, or with several.
+    """
+    if path.is_dir():
+        return _first_in(path)
+    named = volumes.bundle_name(path.name)
+    if named is None:
+        return None
+    first = path.with_name(volumes.name_of(named[0], 1))
+    if not first.exists():
+        raise MissingInputError(
+            f"{first} does not exist: a set of volumes is opened by its first one",
+            "Put the medium with volume 1 in, and name that volume.",
+        )
+    return first
+
+
+def read_volume(file: PositionedFile) -> Volume:
+    """What the trailer of a volume says, if its size fits; TruncatedError, BundleMismatchError."""
+    size = file.size
+    length = volumes.trailer_length(file.read_some(max(0, size - FOOTER), FOOTER))
+    if length is None or length > size:
+        raise TruncatedError(
+            f"{file.path} is no whole volume: its trailer is missing",
+            "The copy was cut, or it is another file: copy the volume again.",
+        )
+    volume = volumes.decode(file.read(size - length, length), str(file.path))
+    if volume.length + length != size:
+        raise BundleMismatchError(
+            f"{file.path} has {size:,} bytes, expected {volume.length + length:,}",
+            "Copy the volume again.",
+        )
+    return volume
+
+
+def _first_in(folder: Path) -> Path:
+    with files.media_errors(folder):
+        found = sorted(folder.glob("*.001"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(one.name for one in found)
+        raise InputError(f"{folder} holds several sets of volumes: {names}", "Name one of them.")
+    raise MissingInputError(
+        f"{folder} holds no first volume (….001)",
+        "Name a bundle, or the folder of the medium with volume 1.",
+    )
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What is known of a set; changes while it is read, under `lock`."""
+
+    name: str
+    media: Media
+    stack: ExitStack
+    first: Volume
+    folders: list[Path]
+    seen: dict[int, Volume] = field(default_factory=dict)
+    open: dict[int, PositionedFile] = field(default_factory=dict)
+    paths: dict[int, Path] = field(default_factory=dict)
+    closers: dict[int, ExitStack] = field(default_factory=dict)
+    lock: RLock = field(default_factory=RLock)
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSet(PositionedFile):
+    """The volumes of one bundle as one file; `path` is the first one."""
+
+    shelf: _Shelf
+
+    @classmethod
+    def open(cls, first: Path, media: Media, stack: ExitStack) -> VolumeSet:
+        """Open the first volume, and look for the others; `stack` closes them."""
+        with reading(first) as file:
+            volume = read_volume(file)
+        named = volumes.bundle_name(first.name)
+        name = named[0] if named else first.name
+        if volume.index != 1 or volume.start != 0:
+            raise BundleMismatchError(
+                f"{first} is volume {volume.index} of its set, not the first one",
+                "Volumes were renamed: give each the number that it had.",
+            )
+        shelf = _Shelf(name, media, stack, volume, [first.parent, *media.folders])
+        made = cls(first, -1, shelf)
+        for index in range(1, volume.count + 1):
+            made._find(index)
+        stack.callback(made._close_all)
+        return made
+
+    def expect_set(self, header: Header) -> None:
+        """BundleMismatchError unless the set is of the bundle that has this header."""
+        first = self.shelf.first
+        expected = volumes.set_id(header.release, header.carriage, first.cut)
+        if first.set != expected:
+            raise BundleMismatchError(
+                f"{self.path} says that it is of the set {first.set}, but its header makes "
+                f"{expected}",
+                "Copy the volume again.",
+            )
+
+    def expect_reachable(self) -> None:
+        """VolumeMissingError if volumes are absent and nobody can be asked for them."""
+        if self.absent and self.shelf.media.ask is None:
+            raise missing(self.path, self.shelf.name, self.absent, self.shelf.first.count)
+
+    @property
+    def absent(self) -> tuple[int, ...]:
+        """The numbers of the volumes that are not at hand."""
+        shelf = self.shelf
+        return tuple(one for one in range(1, shelf.first.count + 1) if one not in shelf.open)
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether every volume is."""
+        return not self.absent
+
+    @property
+    def size(self) -> int:
+        """Bytes of the bundle; more than any has while the last volume was not seen."""
+        last = self.shelf.seen.get(self.shelf.first.count)
+        return last.end if last else _UNKNOWN
+
+    def at(self, offset: int) -> tuple[Path, int]:
+        """The volume that holds a byte, and where in it, as far as it was seen."""
+        for index, volume in self.shelf.seen.items():
+            if volume.start <= offset < volume.end:
+                return self.shelf.paths[index], offset - volume.start
+        return self.path, offset
+
+    def read_some(self, offset: int, length: int) -> bytes:
+        """At most `length` bytes from `offset`, less only at the end of the bundle."""
+        data = b""
+        while length > 0 and offset < self.size:
+            file, volume = self._holding(offset)
+            wanted = min(length, volume.end - offset)
+            found = file.read(offset - volume.start, wanted)
+            data += found
+            offset, length = offset + wanted, length - wanted
+        return data
+
+    def read_into(self, views: Sequence[memoryview], offset: int) -> None:
+        """Fill the views, one after the other, with the bytes from `offset`."""
+        left = [view for view in views if len(view)]
+        while left:
+            if offset >= self.size:
+                raise self.ends_early(offset + sum(map(len, left)))
+            file, volume = self._holding(offset)
+            ours, left = _split(left, volume.end - offset)
+            file.read_into(ours, offset - volume.start)
+            offset += sum(map(len, ours))
+
+    # --- which volume -----------------------------------------------------------------------------
+
+    def _holding(self, offset: int) -> tuple[PositionedFile, Volume]:
+        """The open volume that holds a byte; asked for if it is not at hand."""
+        shelf = self.shelf
+        with shelf.lock:
+            while True:
+                before = max(i for i, v in shelf.seen.items() if v.start <= offset)
+                index = before if offset < shelf.seen[before].end else before + 1
+                if index not in shelf.open:
+                    self._obtain(index)
+                volume = shelf.seen[index]
+                if volume.start <= offset < volume.end:
+                    return shelf.open[index], volume
+
+    def _obtain(self, index: int) -> None:
+        if self._find(index):
+            return
+        shelf, name = self.shelf, volumes.name_of(self.shelf.name, index)
+        why = ""
+        while shelf.media.ask is not None:
+            self._close_all()  # whoever changes media must be able to take the old one out
+            folder = shelf.media.ask(name, why)
+            if folder is None:
+                break
+            folder = folder if folder.is_dir() else folder.parent
+            shelf.folders = [folder, *(one for one in shelf.folders if one != folder)]
+            why = f"{name} is not in {folder}"
+            try:
+                if self._find(index):
+                    return
+            except (BundleMismatchError, TruncatedError) as error:
+                why = error.message
+        raise missing(self.path, shelf.name, (index, *self.absent), shelf.first.count)
+
+    def _find(self, index: int) -> bool:
+        """Open a volume if it is in one of the folders; the errors of one that does not belong."""
+        name = volumes.name_of(self.shelf.name, index)
+        for folder in self.shelf.folders:
+            if (folder / name).exists():
+                self._take(index, folder / name)
+                return True
+        return False
+
+    def _take(self, index: int, path: Path) -> None:
+        shelf, closer = self.shelf, ExitStack()
+        file = closer.enter_context(reading(path))
+        try:
+            volume = read_volume(file)
+            self._expect_fit(index, volume, path)
+        except BaseException:
+            closer.close()
+            raise
+        shelf.seen[index], shelf.paths[index] = volume, path
+        shelf.open[index], shelf.closers[index] = file, closer
+
+    def _expect_fit(self, index: int, volume: Volume, path: Path) -> None:
+        shelf = self.shelf
+        shared = (shelf.first.set, shelf.first.cut, shelf.first.count, index)
+        if (volume.set, volume.cut, volume.count, volume.index) != shared:
+            raise BundleMismatchError(
+                f"{path} is volume {volume.index} of {volume.count} of the set {volume.set}, "
+                f"expected volume {index} of {shelf.first.count} of {shelf.first.set}",
+                "It is of another bundle or of another split: get all volumes from one split.",
+            )
+        before, behind = shelf.seen.get(index - 1), shelf.seen.get(index + 1)
+        known = shelf.seen.get(index, volume)
+        fits = (before is None or before.end == volume.start) and (
+            behind is None or behind.start == volume.end
+        )
+        if not fits or known != volume:
+            raise BundleMismatchError(
+                f"{path} does not go on where volume {index - 1} ends",
+                "Copy the volume again, or get all volumes from one split.",
+            )
+
+    def _close_all(self) -> None:
+        for closer in self.shelf.closers.values():
+            closer.close()
+        self.shelf.closers.clear()
+        self.shelf.open.clear()
+
+
+def missing(first: Path, name: str, absent: Sequence[int], count: int) -> VolumeMissingError:
+    """The error that names the volumes that are not at hand."""
+    named = ", ".join(volumes.name_of(name, one) for one in sorted(set(absent)))
+    return VolumeMissingError(
+        f"of the {count} volumes that begin with {first}, these are not at hand: {named}",
+        "Put them into one folder, name their folders with --volumes, or run this at a terminal: "
+        "there each one is asked for.",
+    )
+
+
+def _split(views: Sequence[memoryview], length: int) -> tuple[list[memoryview], list[memoryview]]:
+    """The views of the first `length` bytes, and the rest."""
+    ours: list[memoryview] = []
+    rest = list(views)
+    while rest and length > 0:
+        view = rest.pop(0)
+        ours.append(view[:length])
+        if len(view) > length:
+            rest.insert(0, view[length:])
+        length -= len(ours[-1])
+    return ours, rest
