@@ -81,9 +81,15 @@ def version_of(name: str, path: Path) -> tuple[int, ...] | None:
     need = NEEDS[name]
     if not need.ask:
         return ()
+    if path.parents[2:3] == (cache_folder() / "programs",):  # built there, under its version
+        return _numbers(path.parent.name)
     try:
         done = process.run([path, *need.ask], timeout=20)
     except AirferryError:
         return None
-    match = _VERSION.search((done.stdout + done.stderr).decode(errors="replace"))
+    return _numbers((done.stdout + done.stderr).decode(errors="replace"))
+
+
+def _numbers(text: str) -> tuple[int, ...] | None:
+    match = _VERSION.search(text)
     return tuple(int(part or 0) for part in match.groups()) if match else None

@@ -62,9 +62,9 @@ class Cosign:
     def verify_blob(self, document: bytes, bundle: bytes, key: PublicKey) -> bool:
         """Whether cosign takes `bundle` as a signature of exactly these bytes by `key`."""
         with _settings() as (folder, settings):
-            files.write_new(folder / "document", document, mode=0o600)
-            files.write_new(folder / "bundle.json", bundle, mode=0o600)
-            files.write_new(folder / "key.pub", key.pem.encode(), mode=0o600)
+            given = {"document": document, "bundle.json": bundle, "key.pub": key.pem.encode()}
+            for name, data in given.items():
+                (folder / name).write_bytes(data)  # in a folder that is ours alone, and soon gone
             command: list[str | Path] = [self.path, "verify-blob", *settings]
             command += ["--key", folder / "key.pub", "--bundle", folder / "bundle.json"]
             command += ["--insecure-ignore-tlog=true", folder / "document"]

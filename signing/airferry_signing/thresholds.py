@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
 from airferry_foundation.errors import SignatureError, ThresholdError
 from airferry_signing import verifier
 from airferry_signing.cosign import Cosign
 from airferry_signing.root_document import Root, keys_of, role_name
 from airferry_signing.signature_files import MAX_SIGNATURES, SignedDocument
+
+_AT_ONCE = 4
 
 
 def accept(
@@ -20,10 +25,13 @@ def accept(
     if len(signed.signatures) > MAX_SIGNATURES:
         raise SignatureError(f"{name} has more than {MAX_SIGNATURES} signatures")
     keys = keys_of(root, role)
-    signers = [
-        verifier.signer(signed.document, one, keys, name=f"{name}, signature {n}", cosign=cosign)
-        for n, one in enumerate(signed.signatures, 1)
-    ]
+
+    def signer(number: int, signature: bytes) -> str | None:
+        told = f"{name}, signature {number}"
+        return verifier.signer(signed.document, signature, keys, name=told, cosign=cosign)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # each of them may be a run of cosign
+        signers = list(pool.map(signer, count(1), signed.signatures))
     accepted = frozenset(key_id for key_id in signers if key_id is not None)
     threshold = root.roles[role_name(role)].threshold
     if len(accepted) < threshold:
