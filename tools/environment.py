@@ -72,14 +72,23 @@ def _synchronise() -> None:
     progress = Progress(1)
     progress.begin("environment .venv from uv.lock", 10)
     uv = bootstrap.ensure(progress) / "uv"
-    command: list[str | Path] = [uv, "sync", "--frozen", "--python", sys.executable]
+    command: list[str | Path] = [uv, "sync", "--frozen", "--compile-bytecode"]
+    command += ["--python", sys.executable]
     # uv would take a foreign active environment, or fetch a Python of its own.
     environment = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
     environment |= {"UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": ".venv"}
     environment["UV_CACHE_DIR"] = str(cache_folder() / "uv")
     log = cache_folder() / "logs" / "environment.log"
     run(command, log=log, progress=progress, folder=_ROOT, environment=environment)
+    _compile_rooms()
     progress.end("ready")
+
+
+def _compile_rooms() -> None:
+    """Compile our own modules: where PYTHONDONTWRITEBYTECODE is set, each start would do it."""
+    rooms = [str(package.parent) for package in _ROOT.glob("*/airferry_*")]
+    python = _ROOT / ".venv" / "bin" / "python"
+    subprocess.run([python, "-m", "compileall", "-q", *rooms], check=False, cwd=_ROOT)
 
 
 if __name__ == "__main__":
