@@ -135,13 +135,61 @@ def read(path: Path) -> Site:
     return handwritten.read(path, Site, check=_check)
 
 
+# --- what a schema can't say ----------------------------------------------------------------------
+
+
 def _check(site: Site, lines: handwritten.Lines) -> Iterator[handwritten.Problem]:
+    for place, text in _problems(site):
+        yield handwritten.Problem(lines.at(place), text)
+
+
+def _problems(site: Site) -> Iterator[tuple[handwritten.Place, str]]:
+    if not site.products:
+        yield ("products",), "products: name at least one"
+    if len(set(site.products)) != len(site.products):
+        yield ("products",), "products: one is named twice"
+    yield from _registry_problems(site.registry, ("registry",))
     for name, environment in site.environments.items():
-        for product in {*environment.values, *environment.namespaces} - {*site.products}:
-            place = lines.at(("environments", name))
-            text = f"environments.{name}: product {product!r} is not among `products`"
-            yield handwritten.Problem(place, text)
-        for key, value in environment.inputs.items():
-            if isinstance(value, SecretSource) and (value.file is None) == (value.env is None):
-                line = lines.at(("environments", name, "inputs", key))
-                yield handwritten.Problem(line, f"inputs.{key}: name either `file` or `env`")
+        place = ("environments", name)
+        if environment.registry is not None:
+            yield from _registry_problems(environment.registry, (*place, "registry"))
+        yield from _environment_problems(site, environment, place)
+
+
+def _registry_problems(
+    registry: Registry, place: handwritten.Place
+) -> Iterator[tuple[handwritten.Place, str]]:
+    dotted = ".".join(map(str, place))
+    if registry.plain_http and (registry.ca or registry.client_certificate):
+        yield (*place, "plain_http"), f"{dotted}: plain_http leaves no use for certificates"
+    if (registry.client_key is None) != (registry.client_certificate is None):
+        yield place, f"{dotted}: client_certificate and client_key belong together"
+    secret = registry.pull_auth
+    if isinstance(secret, PullSecret):
+        if (secret.create is None) == (secret.secret is None):
+            yield (*place, "pull_auth"), f"{dotted}.pull_auth: name either `create` or `secret`"
+        elif secret.create is not None and "from" not in secret.create:
+            yield (*place, "pull_auth"), f"{dotted}.pull_auth.create: key 'from' is missing"
+
+
+def _environment_problems(
+    site: Site, environment: Environment, place: handwritten.Place
+) -> Iterator[tuple[handwritten.Place, str]]:
+    dotted = ".".join(map(str, place))
+    for field, products in (
+        ("values", environment.values),
+        ("namespaces", environment.namespaces),
+    ):
+        for product in {*products} - {*site.products}:
+            text = f"{dotted}.{field}: product {product!r} is not among `products`"
+            yield (*place, field, product), text
+    for key, value in environment.inputs.items():
+        if isinstance(value, SecretSource) and (value.file is None) == (value.env is None):
+            yield (*place, "inputs", key), f"{dotted}.inputs.{key}: name either `file` or `env`"
+    for number, ignored in enumerate(environment.ignore):
+        if not ignored.paths or not all(path.startswith("/") for path in ignored.paths):
+            where = (*place, "ignore", number)
+            yield (
+                where,
+                f"{dotted}.ignore[{number}]: paths are JSON pointers, such as /spec/replicas",
+            )

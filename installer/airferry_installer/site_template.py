@@ -27,7 +27,7 @@ def site_text(answers: Answers) -> str:
     cluster = (
         f"    kubernetes: {{context: {_scalar(answers.context)}}}"
         if answers.context
-        else "    # kubernetes: {kubeconfig: prod.kubeconfig, context: prod}"
+        else "    kubernetes: {}  # or {kubeconfig: prod.kubeconfig, context: prod}"
     )
     return f"""\
 # Your site: yours alone, no secret and no policy in it. Relative paths start beside this file.
