@@ -15,9 +15,11 @@ from airferry_foundation.errors import (
     RegistryError,
     RegistryMismatchError,
     RegistryMissingError,
+    RegistryUnreachableError,
 )
 from airferry_registry import pull, push
 from airferry_registry.client import RegistryClient
+from airferry_registry.session import Body
 from airferry_registry.settings import RegistrySettings
 from airferry_registry.streams import chunks
 
@@ -187,3 +189,97 @@ def test_damage_in_the_storage_is_found(
         pull.fetch(client, repository_prefix, name, 1000, lambda _: None)
     with pytest.raises(RegistryMismatchError, match="digest"):
         client.small_blob(repository_prefix, name)
+
+
+# --- uploads that go on ---------------------------------------------------------------------------
+
+
+def killed_after(data: bytes, count: int) -> Iterator[memoryview]:
+    """The first `count` bytes, then the end of the process: nobody cancels anything."""
+    yield from pieces(data[:count], 100_000)
+    raise RegistryUnreachableError("the connection was cut")
+
+
+class Counted:
+    """What the registry was sent of a blob: told by the chunks that were not let go by."""
+
+    def __init__(self, client: RegistryClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.starts: list[int] = []
+        send = client.send_chunk
+
+        def sent(repository: str, url: str, *, start: int, length: int, body: Body) -> str:
+            self.starts.append(start)
+            return send(repository, url, start=start, length=length, body=body)
+
+        monkeypatch.setattr(client, "send_chunk", sent)
+
+
+@pytest.mark.parametrize("kept", [MIB, MIB + 300_000, 3 * MIB, 4 * MIB - 1])
+def test_an_upload_goes_on_where_it_was(
+    client: RegistryClient, repository_prefix: str, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    data = os.urandom(4 * MIB)
+    name, uploads = digest(data), push.Remembered()
+    more = {"chunk_size": MIB, "uploads": uploads}
+    with pytest.raises(RegistryUnreachableError):
+        push.push_blob(client, repository_prefix, name, len(data), killed_after(data, kept), **more)
+    assert uploads.recall(repository_prefix, name)
+    assert client.blob_size(repository_prefix, name) is None
+    counted = Counted(client, monkeypatch)
+    push.push_blob(client, repository_prefix, name, len(data), pieces(data), **more)
+    assert counted.starts[0] >= kept // MIB * MIB
+    assert uploads.urls == {}
+    assert fetched(client, repository_prefix, data) == data
+
+
+def test_an_upload_that_the_registry_forgot_starts_anew(
+    client: RegistryClient, repository_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(3 * MIB)
+    uploads = push.Remembered()
+    with pytest.raises(RegistryUnreachableError):
+        push.push_blob(
+            client, repository_prefix, digest(data), len(data), killed_after(data, 2 * MIB),
+            chunk_size=MIB, uploads=uploads,
+        )  # fmt: skip
+    client.cancel_upload(repository_prefix, uploads.urls[repository_prefix, digest(data)])
+    counted = Counted(client, monkeypatch)
+    push.push_blob(
+        client, repository_prefix, digest(data), len(data), pieces(data),
+        chunk_size=MIB, uploads=uploads,
+    )  # fmt: skip
+    assert counted.starts[0] == 0
+    assert fetched(client, repository_prefix, data) == data
+
+
+def test_other_bytes_at_the_registry_start_anew(
+    client: RegistryClient, repository_prefix: str
+) -> None:
+    data, other = os.urandom(3 * MIB), os.urandom(3 * MIB)
+    name, uploads = digest(data), push.Remembered()
+    url = client.start_upload(repository_prefix)
+    url = client.send_chunk(repository_prefix, url, start=0, length=2 * MIB, body=other[: 2 * MIB])
+    uploads.note(repository_prefix, name, url)
+    push.push_blob(
+        client, repository_prefix, name, len(data), pieces(data), chunk_size=MIB, uploads=uploads
+    )
+    assert fetched(client, repository_prefix, data) == data
+
+
+def test_a_prefix_that_rotted_meanwhile_is_not_committed(
+    client: RegistryClient, repository_prefix: str
+) -> None:
+    data = os.urandom(3 * MIB)
+    name, uploads = digest(data), push.Remembered()
+    with pytest.raises(RegistryUnreachableError):
+        push.push_blob(
+            client, repository_prefix, name, len(data), killed_after(data, 2 * MIB),
+            chunk_size=MIB, uploads=uploads,
+        )  # fmt: skip
+    rotten = bytes([data[0] ^ 1]) + data[1:]
+    with pytest.raises(RegistryMismatchError):
+        push.push_blob(
+            client, repository_prefix, name, len(data), pieces(rotten),
+            chunk_size=MIB, uploads=uploads,
+        )  # fmt: skip
+    assert client.blob_size(repository_prefix, name) is None

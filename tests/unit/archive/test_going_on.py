@@ -1,4 +1,4 @@
-"""Going on inside a big blob, behind its last whole frame of 64 MiB."""
+"""Inside a big blob a killed build goes on behind the last whole frame."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from airferry_archive import frames
 from airferry_archive.journal import journal_path, partial_path
+from airferry_archive.release import Blob
 from airferry_archive.writer import BundleWriter
 from airferry_fixtures.simulator import (
     GZIP_LAYER,
@@ -22,139 +23,128 @@ from airferry_fixtures.simulator import (
 from airferry_fixtures.statements import Vendor
 from airferry_foundation.errors import BundleMismatchError
 
-BIG = noise(1 << 20) * 150
-PRODUCT = product_of(blobs=[blob_of(BIG, GZIP_LAYER), blob_of(b"small", GZIP_LAYER)])
+FRAME = 1 << 20
+SIZE = 3 * FRAME + 12345
+PRODUCT = product_of(
+    blobs=[blob_of(noise(SIZE, 1), GZIP_LAYER), blob_of(noise(SIZE, 2), TAR_LAYER)]
+)
 HEADER = header_of(Vendor(), PRODUCT)
-FIRST = frames.FRAME - 512
+RAW, PACKED = PRODUCT.release.blobs
+if RAW.media_type != GZIP_LAYER:
+    RAW, PACKED = PACKED, RAW
 
 
-class Cut(Exception):  # noqa: N818 - stands for a kill
+class Cut(Exception):  # noqa: N818 - stands for kill -9
     pass
 
 
-def receive_part(path: Path, size: int) -> None:
-    with suppress(Cut), BundleWriter.open(path, HEADER) as writer:
-        (blob,) = (one for one in writer.missing() if one.size == len(BIG))
-        with writer.receive(blob) as sink:
-            for start in range(sink.taken, size, 1 << 20):
-                sink.write(BIG[start : min(start + (1 << 20), size)])
-            raise Cut
+@pytest.fixture(autouse=True)
+def _small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "FRAME", FRAME)
 
 
-def finish(path: Path) -> list[int]:
-    """Receive the rest; how many bytes of each blob were there already."""
-    taken = []
+@pytest.fixture
+def whole(tmp_path: Path) -> bytes:
+    return write_bundle(tmp_path / "whole", HEADER, PRODUCT.contents).read_bytes()
+
+
+def begin(path: Path, blob: Blob, count: int, step: int = 100_000) -> None:
+    """Receive the first `count` bytes of a blob, then stop as if killed."""
+    data = PRODUCT.contents[blob.digest]
+    with suppress(Cut), BundleWriter.open(path, HEADER) as writer, writer.receive(blob) as sink:
+        for at in range(sink.taken, count, step):
+            sink.write(data[at : min(at + step, count)])
+        raise Cut
+
+
+def finish(path: Path) -> dict[str, int]:
+    """Receive the rest; where each blob went on."""
+    begun: dict[str, int] = {}
     with BundleWriter.open(path, HEADER) as writer:
         for blob in writer.missing():
             with writer.receive(blob) as sink:
-                taken.append(sink.taken)
-                sink.write(memoryview(PRODUCT.contents[blob.digest])[sink.taken :])
+                begun[blob.digest] = sink.taken
+                sink.write(PRODUCT.contents[blob.digest][sink.taken :])
         writer.finish()
-    return sorted(taken)
+    return begun
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    folder = tmp_path_factory.mktemp("whole")
-    return write_bundle(folder / "b", HEADER, PRODUCT.contents).read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("received", "kept"),
-    [
-        (0, 0),
-        (FIRST - 1, 0),
-        (FIRST, FIRST),
-        (FIRST + 1, FIRST),
-        (140 << 20, FIRST + frames.FRAME),
-        (len(BIG), FIRST + frames.FRAME),
-    ],
-)
-def test_whole_frames_are_kept(tmp_path: Path, whole: bytes, received: int, kept: int) -> None:
-    receive_part(tmp_path / "b", received)
-    assert finish(tmp_path / "b") == [0, kept]
-    assert (tmp_path / "b").read_bytes() == whole
-
-
-def test_it_goes_on_as_often_as_it_is_killed(tmp_path: Path, whole: bytes) -> None:
-    for received in (70 << 20, 90 << 20, 135 << 20):
-        receive_part(tmp_path / "b", received)
-    assert finish(tmp_path / "b") == [0, FIRST + frames.FRAME]
-    assert (tmp_path / "b").read_bytes() == whole
-
-
-def damage(path: Path, at: int) -> None:
-    with partial_path(path).open("r+b") as file:
-        file.seek(at)
-        file.write(b"damage")
-
-
-def test_a_front_whose_frames_are_damaged_begins_anew(tmp_path: Path, whole: bytes) -> None:
+@pytest.mark.parametrize("count", [0, 1000, FRAME - 513, FRAME - 512, FRAME, 2 * FRAME, SIZE - 1])
+def test_a_raw_blob_goes_on_behind_its_last_frame(tmp_path: Path, whole: bytes, count: int) -> None:
     path = tmp_path / "b"
-    receive_part(path, 70 << 20)
-    with BundleWriter.open(path, HEADER) as writer:
-        (member,) = (m for m in writer.layout.raw if m.blob.size == len(BIG))
-    damage(path, member.offset or 0)
-    assert finish(path) == [0, 0]
+    begin(path, RAW, count)
+    held = (count + 512) // FRAME  # a frame begins with the 512 bytes of the tar header
+    assert finish(path)[RAW.digest] == (held * FRAME - 512 if held else 0)
+    assert path.read_bytes() == whole
+    assert not journal_path(path).exists()
+
+
+def test_killed_again_and_again(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "b"
+    for count in range(0, SIZE, 400_000):
+        begin(path, RAW, count)
+    assert finish(path)[RAW.digest] == 2 * FRAME - 512
     assert path.read_bytes() == whole
 
 
-def test_a_front_with_wrong_bytes_is_noticed_at_the_end_and_begins_anew(
+def test_a_compressed_blob_starts_anew(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "b"
+    begin(path, PACKED, 2 * FRAME)
+    assert finish(path)[PACKED.digest] == 0
+    assert path.read_bytes() == whole
+
+
+def offset_of_raw(path: Path) -> int:
+    with BundleWriter.open(path, HEADER) as writer:
+        offset = writer.layout.members[RAW.digest].offset
+    assert offset is not None
+    return offset
+
+
+def change(path: Path, offset: int) -> None:
+    data = bytearray(partial_path(path).read_bytes())
+    data[offset] ^= 1
+    partial_path(path).write_bytes(data)
+
+
+@pytest.mark.parametrize("at", [0, 9, 20, frames.BLOCK + 20])
+def test_a_front_that_can_not_be_its_own_is_not_taken(
+    tmp_path: Path, whole: bytes, at: int
+) -> None:
+    path = tmp_path / "b"
+    begin(path, RAW, 2 * FRAME)
+    start = offset_of_raw(path)
+    # a frame's magic, its size, the tar header; and the header of the second block
+    change(path, start + (13 + frames.BLOCK if at > frames.BLOCK else at))
+    assert finish(path)[RAW.digest] == 0
+    assert path.read_bytes() == whole
+
+
+def test_bytes_that_rotted_are_found_at_the_end_and_received_again(
     tmp_path: Path, whole: bytes
 ) -> None:
     path = tmp_path / "b"
-    receive_part(path, 70 << 20)
+    begin(path, RAW, 2 * FRAME)
+    change(path, offset_of_raw(path) + 5000)
+    data = PRODUCT.contents[RAW.digest]
     with BundleWriter.open(path, HEADER) as writer:
-        (member,) = (m for m in writer.layout.raw if m.blob.size == len(BIG))
-    damage(path, (member.offset or 0) + 5000)
-    with BundleWriter.open(path, HEADER) as writer:
-        with pytest.raises(BundleMismatchError), writer.receive(member.blob) as sink:
-            sink.write(memoryview(BIG)[sink.taken :])
-        with writer.receive(member.blob) as sink:
-            assert sink.taken == 0
-            sink.write(BIG)
-    assert finish(path) == [0]
-    assert path.read_bytes() == whole
-
-
-def test_a_front_that_was_found_wrong_is_not_tried_by_the_next_call(
-    tmp_path: Path, whole: bytes
-) -> None:
-    path = tmp_path / "b"
-    receive_part(path, 70 << 20)
-    with BundleWriter.open(path, HEADER) as writer:
-        (member,) = (m for m in writer.layout.raw if m.blob.size == len(BIG))
-    damage(path, (member.offset or 0) + 5000)
-    with pytest.raises(BundleMismatchError):
-        finish(path)
-    assert finish(path)[-1] == 0
-    assert path.read_bytes() == whole
-
-
-def test_a_journal_that_claims_too_much_is_not_believed(tmp_path: Path, whole: bytes) -> None:
-    path = tmp_path / "b"
-    receive_part(path, 1 << 20)
-    (digest,) = (one for one, data in PRODUCT.contents.items() if len(data) == len(BIG))
-    for claim in (b"1", b"2", b"3", b"999999999"):
-        with journal_path(path).open("ab") as file:
-            file.write(b"\n%s %s\n" % (digest.encode(), claim))
-        with BundleWriter.open(path, HEADER) as writer:
-            assert len(writer.missing()) == 2
-    assert finish(path) == [0, 0]
-    assert path.read_bytes() == whole
-
-
-def test_compressed_blobs_begin_anew(tmp_path: Path) -> None:
-    product = product_of(blobs=[blob_of(bytes(70 << 20), TAR_LAYER)])
-    header = header_of(Vendor(), product)
-    (data,) = product.contents.values()
-    with suppress(Cut), BundleWriter.open(tmp_path / "b", header) as writer:
-        (blob,) = writer.missing()
-        with writer.receive(blob) as sink:
-            sink.write(memoryview(data)[: 66 << 20])
-            raise Cut
-    with BundleWriter.open(tmp_path / "b", header) as writer:
-        (blob,) = writer.missing()
-        with writer.receive(blob) as sink:
+        receiving = writer.receive(RAW)
+        sink = receiving.__enter__()
+        assert sink.taken
+        sink.write(data[sink.taken :])
+        with pytest.raises(BundleMismatchError):
+            receiving.__exit__(None, None, None)
+        with writer.receive(RAW) as sink:
             assert sink.taken == 0
             sink.write(data)
+    finish(path)
+    assert path.read_bytes() == whole
+
+
+def test_a_partial_file_that_lost_its_end(tmp_path: Path, whole: bytes) -> None:
+    path = tmp_path / "b"
+    begin(path, RAW, 2 * FRAME)
+    partial = partial_path(path)
+    partial.write_bytes(partial.read_bytes()[: offset_of_raw(path) + FRAME])
+    assert finish(path)[RAW.digest] == 0
+    assert path.read_bytes() == whole
