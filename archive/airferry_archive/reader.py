@@ -79,6 +79,16 @@ class BundleReader:
         return self._file.at_hand
 
     @property
+    def file(self) -> PositionedFile:
+        """The bytes, for who copies them."""
+        return self._file
+
+    @property
+    def volume_count(self) -> int:
+        """How many volumes it is in, 0 for a bundle in one file."""
+        return self._file.shelf.first.count if isinstance(self._file, VolumeSet) else 0
+
+    @property
     def absent(self) -> tuple[int, ...]:
         """The numbers of the volumes that are not at hand."""
         return self._file.absent if isinstance(self._file, VolumeSet) else ()

@@ -13,6 +13,8 @@ COMMANDS: tuple[str, ...] = (
     "build",
     "inspect",
     "diff",
+    "split",
+    "join",
     "keys",
     "telemetry",
     "fleet",

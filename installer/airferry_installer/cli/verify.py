@@ -17,6 +17,9 @@ def verify(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="A bundle.")],
     volumes: VolumesOption = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Check one volume of a set, without the others.")
+    ] = False,
     output: OutputOption = Format.text,
 ) -> None:
     """Check a bundle: signatures, admission, and every byte of the file.
@@ -30,6 +33,9 @@ def verify(
     from airferry_installer.state import StateFolder
 
     out = Output(output)
+    if alone:
+        _alone(out, file)
+        return
     state = StateFolder.open(state_folder(context))
     found = verification.verify(state, file, media=media(volumes), progress=out.progress)
     release_view.show(out, found.release, found.verdict)
@@ -45,5 +51,27 @@ def verify(
             "verified": True,
             "blobs_read": counts.blobs,
             "file_bytes": counts.file_bytes,
+        }
+    )
+
+
+def _alone(out: Output, file: Path) -> None:
+    """One volume: every byte of it, but nothing about who signed."""
+    from airferry_archive import volume_check
+
+    volume = volume_check.check(file)
+    out.say(
+        f"volume {volume.index} of {volume.count} holds: {len(volume.blobs)} whole blobs, "
+        f"{len(volume.parts)} parts; whose release it is, all volumes together tell",
+        style="green",
+    )
+    out.answer(
+        {
+            "set": volume.set,
+            "index": volume.index,
+            "count": volume.count,
+            "blobs": len(volume.blobs),
+            "parts": len(volume.parts),
+            "whole": True,
         }
     )
