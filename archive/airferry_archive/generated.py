@@ -49,12 +49,17 @@ def blob_name(digest: str) -> str:
 def index(release: Release) -> bytes:
     """The index of the OCI image layout: what `skopeo copy oci:DIR:<ref name>` finds by name.
 
-    Images by their original names, charts as `<product>/charts/<name>:<version>`, the release's own
-    files as `<product>/files:<version>`. InputError where the release lacks one of these blobs.
+    Images by their original names, what refers to them by its tag if it has one, charts as
+    `<product>/charts/<name>:<version>`, the release's own files as `<product>/files:<version>`.
+    InputError where the release lacks one of these blobs.
     """
     blobs = {blob.digest: blob for blob in release.blobs}
     manifests = [
         *(entry for image in release.images for entry in _image(image, blobs)),
+        *(
+            _entry(blobs, *named)
+            for named in dict.fromkeys((one.digest, one.tag) for one in release.referrers)
+        ),
         *(
             _entry(blobs, chart.digest, _chart_name(release.product, chart.name, chart.version))
             for chart in release.charts

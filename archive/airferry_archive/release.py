@@ -37,6 +37,7 @@ Repository = Annotated[
 ImageName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,382}$")]
 """An original image reference without platform, such as `docker.io/library/redis:7.2`."""
 
+ReferrerTag = Annotated[str, msgspec.Meta(pattern=r"^sha256-[0-9a-f]{64}[.](sig|att|sbom)$")]
 MediaType = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.+-]+/[a-zA-Z0-9.+_-]+$", max_length=127)]
 Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=1000)]
 """One line for people."""
@@ -75,6 +76,20 @@ class Image(Document, frozen=True, kw_only=True):
     index: Digest | None = None
     platforms: dict[Platform, Digest]
     found_in: tuple[Line, ...] = ()
+
+
+class Referrer(Document, frozen=True, kw_only=True):
+    """A signature, attestation or SBOM about an image, which travels with it.
+
+    `digest` is its manifest, listed in `blobs` under the repositories of the image; `subject` the
+    manifest or index that it is about. `tag` is set where it is found by a tag (`sha256-<hex>.sig`)
+    and not by its own subject.
+    """
+
+    subject: Digest
+    digest: Digest
+    tag: ReferrerTag | None = None
+    kind: Line
 
 
 class Chart(Document, frozen=True, kw_only=True):
@@ -200,6 +215,7 @@ class Release(Document, frozen=True, kw_only=True):
     required_stops: tuple[VersionText, ...] = ()
     requires: Requires = msgspec.field(default_factory=Requires)
     images: tuple[Image, ...] = ()
+    referrers: tuple[Referrer, ...] = ()
     charts: tuple[Chart, ...] = ()
     manifests: tuple[Manifests, ...] = ()
     inputs: tuple[Input, ...] = ()

@@ -17,6 +17,7 @@ from airferry_archive.release import (
     Input,
     InputTarget,
     Manifests,
+    Referrer,
     Release,
     Telemetry,
 )
@@ -75,6 +76,7 @@ def assemble(
         required_stops=tuple(sorted(spec.required_stops)),
         requires=spec.requires,
         images=tuple(one.image for one in carried),
+        referrers=_referrers(carried),
         charts=tuple(_chart(chart, content) for chart in packed),
         manifests=_manifests(spec, content),
         inputs=_inputs(spec),
@@ -91,6 +93,12 @@ def assemble(
 
 def _party(names: tuple[str, ...] | Literal["any"]) -> tuple[str, ...] | Literal["any"]:
     return "any" if names == "any" else tuple(sorted(set(names)))
+
+
+def _referrers(images: Iterable[CarriedImage]) -> tuple[Referrer, ...]:
+    """Each once: two images may be the same under two names."""
+    found = {documents.encode(one): one for image in images for one in image.referrers}
+    return tuple(sorted(found.values(), key=lambda r: (r.subject, r.digest, r.tag or "")))
 
 
 def _chart(chart: CarriedChart, content: LocalContent) -> Chart:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airferry_archive.release import Image
+from airferry_archive.release import Image, Referrer
 from airferry_bundler.artifacts import Artifact
 from airferry_bundler.spec import ChartSource
 from airferry_foundation.digests import digest
@@ -15,11 +15,15 @@ from airferry_registry.references import parse
 
 @dataclass(frozen=True, slots=True)
 class CarriedImage:
-    """One image of the release, the blobs that it needs, and where those are."""
+    """One image of the release, the blobs that it needs, where those are, what refers to it.
+
+    `blobs` are its referrers' too.
+    """
 
     image: Image
     blobs: tuple[Descriptor, ...]
     origin: str
+    referrers: tuple[Referrer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

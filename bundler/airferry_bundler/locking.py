@@ -19,6 +19,7 @@ from airferry_bundler.charts import carried_charts
 from airferry_bundler.discover import Discovered, discover
 from airferry_bundler.lock import Lock
 from airferry_bundler.origins import Origins, Place
+from airferry_bundler.referring import referrers_of
 from airferry_bundler.release import with_members
 from airferry_bundler.resolve import resolve
 from airferry_bundler.spec import ImageSource, Spec, SpecFile, image_source
@@ -115,8 +116,9 @@ def _resolve_all(
     def one(place: Place) -> CarriedImage:
         pinned = resolve(place.name, place.version, place.store, spec.platforms)
         image = msgspec.structs.replace(pinned.image, found_in=found.places(place.name))
+        about = referrers_of(place.name, image, pinned.blobs, place.store)
         task.advance(1)
-        return CarriedImage(image, pinned.blobs, place.origin)
+        return CarriedImage(image, about.blobs, place.origin, about.referrers)
 
     with ThreadPoolExecutor(_WORKERS) as pool:
         images = list(pool.map(one, places))

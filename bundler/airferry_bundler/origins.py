@@ -10,9 +10,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from airferry_bundler.resolve import ManifestStore
 from airferry_bundler.spec import LOCAL_IMAGES, ImageSource, Registry, SpecFile, local_image
-from airferry_bundler.stores import ArchiveStore, LayoutStore, LocalStore, RepositoryStore
+from airferry_bundler.stores import ArchiveStore, LayoutStore, LocalStore, RepositoryStore, Store
 from airferry_foundation.errors import InputError
 from airferry_registry.client import RegistryClient
 from airferry_registry.credentials import Credentials
@@ -26,7 +25,7 @@ class Place:
 
     name: str
     version: str
-    store: ManifestStore
+    store: Store
     origin: str
 
 

@@ -13,17 +13,18 @@ from airferry_archive.release import Blob
 from airferry_foundation.digests import is_digest
 from airferry_foundation.errors import MissingInputError, RegistryMismatchError
 from airferry_foundation.progress import Task
-from airferry_registry import pull
+from airferry_registry import pull, referrers
 from airferry_registry.client import RegistryClient
 from airferry_registry.image_layouts import DockerArchive, OciLayout
 from airferry_registry.manifests import INDEXES, MANIFESTS, REF_NAME, StoredManifest
+from airferry_registry.referrers import ReferrerStore
 from airferry_registry.streams import BlobSource, Taker, chunks
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 
 
-class Store(Protocol):
-    """What holds an image."""
+class Store(ReferrerStore, Protocol):
+    """What holds an image, and what refers to it."""
 
     def manifest(self, version: str) -> StoredManifest:
         """The manifest or index of a tag, name or digest."""
@@ -68,6 +69,14 @@ class RepositoryStore:
             named = (blob.digest, blob.size)
             pull.fetch_into(self.client, self.repository, named, taker, task=task)
 
+    def referrers(self, subject: str) -> tuple[StoredManifest, ...]:
+        """The manifests whose subject it is."""
+        return referrers.in_repository(self.client, self.repository, subject)
+
+    def tagged(self, tag: str) -> StoredManifest | None:
+        """The manifest under a tag."""
+        return referrers.present(self.client, self.repository, tag)
+
 
 @dataclass(frozen=True, slots=True)
 class LayoutStore:
@@ -93,6 +102,14 @@ class LayoutStore:
     def copy(self, blob: Blob, taker: Taker, task: Task) -> None:
         """Stream a blob from its file."""
         _stream(self.layout, blob, taker, task)
+
+    def referrers(self, subject: str) -> tuple[StoredManifest, ...]:
+        """The manifests in index.json whose subject it is."""
+        return self.layout.referrers(subject)
+
+    def tagged(self, tag: str) -> StoredManifest | None:
+        """The manifest of that name in index.json."""
+        return self.layout.named(tag)
 
     def image_name(self, inner: str) -> str | None:
         """What containerd's annotation says, or a name in index.json that has a path."""
@@ -135,6 +152,14 @@ class ArchiveStore:
             _give(self.manifest(blob.digest).data, taker, task)
         else:
             _stream(self.archive, blob, taker, task)
+
+    def referrers(self, subject: str) -> tuple[StoredManifest, ...]:  # noqa: ARG002 - as the others
+        """None: `docker save` leaves them out."""
+        return ()
+
+    def tagged(self, tag: str) -> StoredManifest | None:  # noqa: ARG002 - as the others
+        """None."""
+        return None
 
     def image_name(self, inner: str) -> str | None:
         """The only tag that the archive holds, or the one that was asked for."""

@@ -86,6 +86,8 @@ def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places i
     content = ReleaseContent(reader, release, lambda: client, places, found)
     lacking = [blob for blob in left_out if blob.digest not in found]
     stored = [blob for blob in blobs if holdings.is_manifest(blob)]
+    about = {one.digest for one in release.referrers}
+    stored.sort(key=lambda blob: blob.digest in about)  # after the images that they refer to
     if not reader.at_hand:
         content.remember(stored)  # they stand in the first volume, and are sent last
     apart = {blob.digest for blob in (*stored, *lacking)}

@@ -13,8 +13,17 @@ from pathlib import Path
 from airferry_archive.release import Release
 from airferry_archive.volume_set import HERE, Media
 from airferry_foundation.progress import SILENT, Progress
+from airferry_installer import (
+    attached,
+    delivery,
+    incomplete,
+    loaded,
+    local_registry,
+    opening,
+    uploads,
+)
 from airferry_installer import deep as deeply
-from airferry_installer import delivery, incomplete, loaded, local_registry, opening, uploads
+from airferry_installer.attached import Attached
 from airferry_installer.deep import Fetched
 from airferry_installer.incomplete import Incomplete
 from airferry_installer.release_content import ReleaseContent
@@ -37,13 +46,16 @@ class LoadReport:
     tags: int
     bytes_sent: int
     images: Mapping[str, str]
+    referrers: Attached
+    """Signatures and the like that were made findable."""
     fetched: Fetched | None = None
     """What `deep` read back."""
 
     @property
     def nothing_sent(self) -> bool:
         """Whether all of it was there already."""
-        return not (self.sent or self.mounted or self.manifests or self.tags)
+        done = self.sent or self.mounted or self.manifests or self.tags or self.referrers.new
+        return not done
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,7 @@ def load_bundle(
             lack = Incomplete(opened.release, digest, origin, done.lacking)
             raise lack.error(incomplete.record(state, lack, wish.need_to))
         content = ReleaseContent(opened.reader, opened.release, lambda: client, places)
+        about = attached.attach(client, opened.release, places)
         _keep(state, content, opened.release)
         report = LoadReport(
             registry=origin,
@@ -114,6 +127,7 @@ def load_bundle(
             manifests=done.counts.manifests,
             tags=done.counts.tags,
             bytes_sent=done.counts.bytes_sent,
+            referrers=about,
         )
         _journal(state, report)
         if wish.deep:

@@ -21,7 +21,7 @@ from airferry_foundation.errors import RegistryError, RegistryMismatchError
 from airferry_foundation.http import Response, TransportError
 from airferry_registry import answers, credentials, manifests
 from airferry_registry.credentials import Credentials
-from airferry_registry.manifests import StoredManifest
+from airferry_registry.manifests import OCI_INDEX, Descriptor, StoredManifest
 from airferry_registry.session import Body, Call, Session
 from airferry_registry.settings import RegistrySettings
 from airferry_registry.streams import BUFFER, Readable
@@ -29,6 +29,8 @@ from airferry_registry.streams import BUFFER, Readable
 SMALL = 4 << 20
 _PAGE = 1000
 _PAGES = 1000
+_NO_REFERRERS = frozenset({400, 404, 405, 501})
+"""What registries answer that were made before the referrers API."""
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 
@@ -114,6 +116,28 @@ class RegistryClient:
         if stored not in {"", found}:
             raise self._lie(call.what, found, stored)
         return found
+
+    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...] | None:
+        """What the registry lists as referring to a digest; None if it has no referrers API."""
+        found: list[Descriptor] = []
+        call = self._call("GET", repository, f"referrers/{digest}", headers={"Accept": OCI_INDEX})
+        for _ in range(_PAGES):
+            response = self._session.send(call)
+            if response.status in _NO_REFERRERS:
+                self._session.read(call, response, SMALL)
+                return None
+            if response.status != 200:
+                raise self._session.refusal(call, response)
+            link = _NEXT.search(response.headers.get("Link", ""))
+            page = manifests.parse(
+                self._session.read(call, response, manifests.MAX_BYTES), OCI_INDEX, name=call.what
+            )
+            found += [child.descriptor for child in getattr(page, "children", ())]
+            if not link:
+                break
+            url = self._session.resolve(call.url, link[1])
+            call = Call("GET", url, call.what, call.scopes, call.headers)
+        return tuple(found)
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """All tags of a repository, sorted; empty if it is not there."""

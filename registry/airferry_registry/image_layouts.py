@@ -59,6 +59,24 @@ class OciLayout:
             f"Name one of: {', '.join(names) or '(it is empty)'}",
         )
 
+    def named(self, ref_name: str) -> StoredManifest | None:
+        """The manifest of exactly that name, None if there is none."""
+        for child in self.index().children:
+            if child.descriptor.annotations.get(REF_NAME) == ref_name:
+                return self.manifest(child.descriptor)
+        return None
+
+    def referrers(self, subject: str) -> tuple[StoredManifest, ...]:
+        """The manifests that index.json lists whose subject is this digest."""
+        found: dict[str, StoredManifest] = {}
+        for child in self.index().children:
+            if child.descriptor.media_type in manifests.MANIFESTS:
+                stored = self.manifest(child.descriptor)
+                parsed = stored.parse()
+                if isinstance(parsed, manifests.Manifest) and parsed.subject == subject:
+                    found[stored.digest] = stored
+        return tuple(found.values())
+
     def read(self, digest: str, cap: int = manifests.MAX_BYTES) -> bytes:
         """A small blob, verified."""
         data = files.read_capped(self._blob(digest), cap)

@@ -61,6 +61,8 @@ class Manifest:
     layers: tuple[Descriptor, ...]
     artifact_type: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict, compare=False)
+    subject: str = ""
+    """The digest of what it is about, '' if it is not about another manifest."""
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
@@ -114,6 +116,7 @@ class _Either(msgspec.Struct, frozen=True, rename="camel"):
     media_type: str = ""
     artifact_type: str = ""
     config: _Descriptor | None = None
+    subject: _Descriptor | None = None
     layers: tuple[_Descriptor, ...] | None = None
     manifests: tuple[_Descriptor, ...] | None = None
     annotations: dict[str, str] | None = None
@@ -139,7 +142,14 @@ def parse(data: bytes, media_type: str = "", *, name: str = "") -> Manifest | In
     if found.config is None:
         raise RegistryError(f"{what} has no config")
     layers = tuple(_descriptor(layer, what) for layer in found.layers or ())
-    return Manifest(kind, _descriptor(found.config, what), layers, found.artifact_type, notes)
+    return Manifest(
+        media_type=kind,
+        config=_descriptor(found.config, what),
+        layers=layers,
+        artifact_type=found.artifact_type,
+        annotations=notes,
+        subject=found.subject.digest if found.subject else "",
+    )
 
 
 def _kind(found: _Either, media_type: str, what: str) -> str:
