@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airferry_archive import generated
+from airferry_archive.filling import WORKERS, fill
 from airferry_archive.layout import Header
 from airferry_archive.release import MAX_BYTES, Blob, Release
 from airferry_archive.selection import carriage_of
@@ -22,7 +23,6 @@ from airferry_bundler import signed_release, signing_keys
 from airferry_bundler.bases import EVERYTHING, Selection
 from airferry_bundler.charts import carried_charts
 from airferry_bundler.content import LocalContent
-from airferry_bundler.fill import WORKERS, fill
 from airferry_bundler.lock import Lock
 from airferry_bundler.origins import Origins
 from airferry_bundler.own_files import packed_blobs
@@ -67,27 +67,49 @@ def build(
     `selection` says which of its blobs it carries. Raises LockOutdatedError, ThresholdError and the
     like before anything is written.
     """
-    lock, content = _fresh_lock(spec_file)
-    data = _release_file(spec_file.folder, lock)
-    signed = signed_release.judge(spec_file.folder, lock.release, data, cosigns.available())
-    carried = selection.of(lock.release, digest(data))
-    path = bundle_path(out, lock.release, delta=carried is not None)
-    supply = Supply(_packed(spec_file, lock, content), Origins(spec_file), lock.origins)
-    header = _header(lock.release, signed, carried)
-    with BundleWriter.open(path, header, progress=progress) as writer:
+    ready = prepare(spec_file, selection)
+    release, carried = ready.release, ready.carried
+    path = bundle_path(out, release, delta=carried is not None)
+    with BundleWriter.open(path, ready.header, progress=progress) as writer:
         blobs = tuple(member.blob for member in writer.layout.members.values())
         settled = sum(blob.size for blob in blobs) - sum(blob.size for blob in writer.missing())
-        fill(writer, supply, progress=progress, settled=settled, workers=workers)
+        deliver = ready.supply.deliver
+        fill(writer, deliver, progress=progress, settled=settled, workers=workers)
         writer.finish()
     return Built(
         path=path,
         size=path.stat().st_size,
-        release=lock.release,
-        digest=digest(data),
-        signers=tuple(sorted(signed.signers)),
+        release=release,
+        digest=digest(ready.header.release),
+        signers=tuple(sorted(ready.signers)),
         carried=blobs,
         is_delta=carried is not None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A signed release that customers would take, and all that can bring its blobs."""
+
+    release: Release
+    header: Header
+    supply: Supply
+    carried: frozenset[str] | None
+    signers: frozenset[str]
+
+
+def prepare(spec_file: SpecFile, selection: Selection = EVERYTHING) -> Ready:
+    """Judge everything signed beside a spec; no blob is asked for.
+
+    Raises LockOutdatedError, ThresholdError and the like.
+    """
+    lock, content = _fresh_lock(spec_file)
+    data = _release_file(spec_file.folder, lock)
+    signed = signed_release.judge(spec_file.folder, lock.release, data, cosigns.available())
+    carried = selection.of(lock.release, digest(data))
+    supply = Supply(_packed(spec_file, lock, content), Origins(spec_file), lock.origins)
+    header = _header(lock.release, signed, carried)
+    return Ready(lock.release, header, supply, carried, signed.signers)
 
 
 def release_and_sign(spec_file: SpecFile, keys: Path, passphrase: Callable[[], str]) -> None:

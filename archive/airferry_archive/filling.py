@@ -8,15 +8,37 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from airferry_archive.release import Blob
 from airferry_archive.sinks import BlobSink
 from airferry_archive.writer import BundleWriter
-from airferry_bundler.supply import Supply
 from airferry_foundation.errors import RegistryMismatchError
 from airferry_foundation.progress import SILENT, Progress, Task
 
 WORKERS = 4
+
+
+class Taker(Protocol):
+    """Takes the bytes of a blob, in order, from `taken` on; it hashes them."""
+
+    @property
+    def taken(self) -> int:
+        """How many bytes it has."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of what it has."""
+
+    def write(self, data: memoryview, /) -> object:
+        """Take more; the memory is used again once this returns."""
+
+
+Deliver = Callable[[Blob, Taker, Task], None]
+"""Gives a blob's bytes to a taker from where it is on, and tells the task of each chunk.
+
+RegistryMismatchError if the taker then has other bytes than the blob's.
+"""
 
 
 class _Stopped(Exception):  # noqa: N818 - not an error: another worker has raised the real one
@@ -25,11 +47,12 @@ class _Stopped(Exception):  # noqa: N818 - not an error: another worker has rais
 
 def fill(
     writer: BundleWriter,
-    supply: Supply,
+    deliver: Deliver,
     *,
     progress: Progress,
     settled: int,
     workers: int = WORKERS,
+    title: str = "build",
 ) -> None:
     """Deliver every blob that the bundle lacks; raises the first failure, when all have stopped.
 
@@ -37,7 +60,7 @@ def fill(
     places by `workers` threads; those that get compressed follow one another, by one more.
     """
     total = sum(blob.size for blob in writer.missing()) + settled
-    task = progress.start("build", total)
+    task = progress.start(title, total)
     task.settle(settled)
     stop = threading.Event()
 
@@ -50,7 +73,7 @@ def fill(
 
     def bring(blobs: SimpleQueue[Blob]) -> None:
         for blob in _taken(blobs):
-            _bring(writer, supply, blob, task, stop)
+            _bring(writer, deliver, blob, task, stop)
 
     with ThreadPoolExecutor(workers + 1) as pool:
         started = [pool.submit(bring, raw) for _ in range(workers)]
@@ -60,7 +83,7 @@ def fill(
 
 
 def _bring(
-    writer: BundleWriter, supply: Supply, blob: Blob, task: Task, stop: threading.Event
+    writer: BundleWriter, deliver: Deliver, blob: Blob, task: Task, stop: threading.Event
 ) -> None:
     """Bring one blob; where it goes on in the middle and turns out wrong, once more and whole."""
     if stop.is_set():
@@ -70,12 +93,12 @@ def _bring(
         with writer.receive(blob) as sink:
             held = sink.taken
             task.settle(held)
-            supply.deliver(blob, _Stoppable(sink, stop), task)
+            deliver(blob, _Stoppable(sink, stop), task)
     except RegistryMismatchError:
         if not held:
             raise
         with writer.receive(blob) as sink:
-            supply.deliver(blob, _Stoppable(sink, stop), SILENT.start(""))
+            deliver(blob, _Stoppable(sink, stop), SILENT.start(""))
 
 
 @dataclass(frozen=True, slots=True)
