@@ -33,6 +33,8 @@ _ADMISSION = re.compile(r"admission webhook|exceeded quota|violates PodSecurity|
 class FieldConflictError(ConflictError):
     """Other managers own fields that an apply would set."""
 
+    exit_code = 47
+
     def __init__(self, message: str, conflicts: tuple[Conflict, ...]) -> None:
         super().__init__(message, "Agree with the owner, or list the field under `ignore`.")
         self.conflicts = conflicts
@@ -40,6 +42,8 @@ class FieldConflictError(ConflictError):
 
 class ImmutableFieldError(ObjectRefusedError):
     """An object exists, and the field that would change can't be changed in place."""
+
+    exit_code = 48
 
 
 def refusal(  # noqa: PLR0911 - one return a meaning

@@ -28,5 +28,7 @@ def test_page_is_what_the_code_says(page: str) -> None:
 
 
 def test_every_error_class_has_an_exit_code_of_its_own() -> None:
-    codes = [kind.exit_code for kind in _generator()._errors()]
+    generator = _generator()
+    generator.exit_codes()
+    codes = [kind.exit_code for kind in generator._errors()]
     assert len(codes) == len(set(codes))

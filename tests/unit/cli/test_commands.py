@@ -46,7 +46,9 @@ def test_the_contract_is_there(package: str) -> None:
     assert wanted <= {path for path, _ in commands_of(package)}
 
 
-@pytest.mark.parametrize(("package", "path", "command"), EVERY, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("package", "path", "command"), EVERY, ids=[f"{package} {path}" for package, path, _ in EVERY]
+)
 def test_every_command_teaches_and_answers_scripts(package: str, path: str, command: Any) -> None:
     options = {name for parameter in command.params for name in parameter.opts}
     assert "--output" in options, f"{package} {path}"
