@@ -11,6 +11,9 @@ from airferry_archive.layout import Coding, Member
 from airferry_foundation.errors import BundleMismatchError
 from airferry_foundation.positioned import Buffer, WritableFile
 
+_BURST = 8 << 20
+"""Bytes that are written before the medium is told to begin with them."""
+
 
 class BlobSink:
     """Takes a blob's bytes in order. More bytes than the blob has are refused before any write.
@@ -29,6 +32,7 @@ class BlobSink:
         self._member = member
         self._offset = offset
         self._end = offset
+        self._begun = offset
         self._seen = 0
         self._reached = reached
         self._held = 0
@@ -57,7 +61,7 @@ class BlobSink:
                 self._hasher.update(chunk)
                 self._seen += len(chunk)
             self._coder = RawCoder(self._member.length, self._emit, first=held)
-            self._end = self._offset + held * frames.encoded_size(frames.FRAME)
+            self._end = self._begun = self._offset + held * frames.encoded_size(frames.FRAME)
             self._held = held
         else:
             self._coder.write(memoryview(self._member.tar_header))
@@ -84,6 +88,7 @@ class BlobSink:
         if (self._seen, self.digest) != (self._member.blob.size, self._member.blob.digest):
             raise self._wrong(f"{self._seen:,} bytes with digest {self.digest}")
         self._coder.write(memoryview(bytes(tar_headers.padding(self._seen))))
+        self._file.start_writing(self._begun, self._end - self._begun)
         return self._end, "sha256:" + self._frames.hexdigest() if self._frames else None
 
     def _emit(self, buffers: Sequence[Buffer]) -> None:
@@ -91,6 +96,9 @@ class BlobSink:
             for buffer in buffers:
                 self._frames.update(buffer)
         self._end = self._file.write(buffers, self._end)
+        if self._end - self._begun >= _BURST:
+            self._file.start_writing(self._begun, self._end - self._begun)
+            self._begun = self._end
 
     def _wrong(self, found: str) -> BundleMismatchError:
         blob = self._member.blob

@@ -74,6 +74,11 @@ _FAILURES: tuple[tuple[type[BaseException], str, str], ...] = (
         "Give the same command again; if it stays so, look at the registry's log.",
     ),
     (
+        TimeoutError,  # inside a body, which `http.Body` reads without urllib3
+        "it stopped answering (timeout while reading)",
+        "Give the same command again; if it stays so, look at the registry's log.",
+    ),
+    (
         exceptions.ProtocolError,
         "it cut the connection",
         "Give the same command again; if it stays so, look at the registry's log.",

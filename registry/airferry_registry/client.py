@@ -18,6 +18,7 @@ import msgspec
 from airferry_foundation.digests import digest as digest_bytes
 from airferry_foundation.digests import is_digest
 from airferry_foundation.errors import RegistryError, RegistryMismatchError
+from airferry_foundation.http import Body as ResponseBody
 from airferry_foundation.http import Response, TransportError
 from airferry_registry import answers, credentials, manifests
 from airferry_registry.credentials import Credentials
@@ -57,6 +58,11 @@ class RegistryClient:
     def __init__(self, settings: RegistrySettings, logins: Credentials = credentials.NONE) -> None:
         self.settings = settings
         self._session = Session(settings, logins.for_host(settings.address))
+
+    @property
+    def session(self) -> Session:
+        """What sends its requests: for calls that it has no method for."""
+        return self._session
 
     def __repr__(self) -> str:
         """Its address, for logs and tests."""
@@ -346,16 +352,17 @@ class _BlobReader:
 
     def __init__(self, response: Response, origin: str) -> None:
         self._response = response
+        self._body = ResponseBody(response)
         self._origin = origin
         self._ended = False
 
     def readinto(self, buffer: memoryview, /) -> int:
         try:
-            count = self._response.readinto(buffer)
+            count = self._body.readinto(buffer)
         except TransportError as error:
             raise answers.unreachable(error, self._origin) from error
         self._ended = not count
-        return int(count)
+        return count
 
     def skip(self, count: int) -> None:
         buffer = memoryview(bytearray(min(count, BUFFER)))
