@@ -73,11 +73,21 @@ class Seen:
 
     def content(self) -> dict[str, Any]:
         """The same for scripts."""
+        said = self.release
         return {
-            **dict(self.facts),
+            "product": said.product,
+            "version": said.version,
+            "counter": said.release_counter,
+            "epoch": said.epoch,
+            "floor": said.security_floor,
+            "audience": msgspec.to_builtins(said.audience),
+            "platforms": said.platforms,
+            "issued_at": said.issued_at,
+            "release": self.release_digest,
+            "charts": [{"name": chart.name, "version": chart.version} for chart in said.charts],
             "images": msgspec.to_builtins(self.images),
-            "blob_count": len(self.release.blobs),
-            "blob_bytes": sum(blob.size for blob in self.release.blobs),
+            "blob_count": len(said.blobs),
+            "blob_bytes": sum(blob.size for blob in said.blobs),
             "file_size": self.file_size,
             "root": self.root,
             "signers": self.signers,
@@ -113,6 +123,11 @@ def read_release(path: Path) -> Release:
         return locks.decode(files.read_capped(path, locks.MAX_BYTES), name=str(path)).release
     data = files.read_capped(path, releases.MAX_BYTES)
     return documents.decode(data, Release, name=str(path), cap=releases.MAX_BYTES)
+
+
+def refusal_of(header: Header) -> str:
+    """Why a header is not even self-consistent, '' if it is."""
+    return _judge(header)[2]
 
 
 def _judge(header: Header) -> tuple[int, tuple[str, ...], str]:
