@@ -28,7 +28,7 @@ class Cursor:
         if end > len(self._buffer):
             rest = self._buffer[self._used :]
             behind = self.offset + len(rest)
-            self._buffer = rest + self.file.read_some(behind, max(STEP, length - len(rest)))
+            self._buffer = rest + self.file.read_ahead(behind, length - len(rest), STEP)
             self._used, end = 0, length
             if length > len(self._buffer):
                 raise self.file.ends_early(self.offset + length)

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from airferry_archive import compression, frames, volumes
 from airferry_archive.journal import partial_path
-from airferry_archive.layout import END
+from airferry_archive.layout import END, Layout
 from airferry_archive.reader import BundleReader
 from airferry_archive.volume_check import check
 from airferry_archive.volume_set import HERE, Media
@@ -82,7 +82,7 @@ def split(
         task = progress.start(f"Writing volumes to {to}", 2 * total)
         done = []
         for index, path in zip(wanted, names, strict=True):
-            draft = _draft(spans[index - 1], index, len(spans), share, size)
+            draft = _draft(spans[index - 1], index, len(spans), share, size, reader.layout)
             done.append(_bring(reader.file, spans[index - 1], draft, path, task))
         task.finish()
     return tuple(done)
@@ -121,8 +121,9 @@ def _copy_all(source: PositionedFile, target: WritableFile, progress: Progress) 
     return offset
 
 
-def _draft(span: Span, index: int, count: int, share: str, size: int) -> Volume:
+def _draft(span: Span, index: int, count: int, share: str, size: int, layout: Layout) -> Volume:
     """A volume without its parts, whose digests are not known yet."""
+    frames_known = (layout.members[blob].frames for blob in span.blobs)
     return Volume(
         schema="airferry.volume/v1",
         set=share,
@@ -132,6 +133,7 @@ def _draft(span: Span, index: int, count: int, share: str, size: int) -> Volume:
         start=span.start,
         length=span.end - span.start,
         blobs=span.blobs,
+        compressed=tuple(one for one in frames_known if one is not None),
     )
 
 

@@ -51,6 +51,7 @@ class _Walk:
         self._task = task
         self._offset = 0
         self._mtime: int | None = None
+        self._compressed = iter(volume.compressed)
 
     def run(self) -> None:
         volume = self._volume
@@ -65,7 +66,7 @@ class _Walk:
             self._part(part)
         if volume.is_last:
             self._end()
-        if self._offset != volume.length:
+        if self._offset != volume.length or next(self._compressed, None):
             raise self._wrong("trailer", "its blobs are not all that the volume has")
 
     def _header(self) -> None:
@@ -133,11 +134,18 @@ class _Walk:
             Blob(digest=digest, size=header.size, media_type="any/any", repositories=()),
             header.mtime,
             coding,
+            frames=self._frames(digest) if coding is Coding.COMPRESSED else None,
         )
         end = self._offset + frames.encoded_size(member.length)
         if coding is Coding.RAW and end > self._volume.length:
             raise self._wrong(member.name, "it is longer than the volume")
         return member
+
+    def _frames(self, digest: str) -> str:
+        found = next(self._compressed, None)
+        if found is None:
+            raise self._wrong(digest, "the trailer does not tell its frames")
+        return found
 
     def _end(self) -> None:
         if self._file.read_some(self._offset, len(END)) != END:

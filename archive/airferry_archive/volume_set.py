@@ -189,13 +189,17 @@ class VolumeSet(PositionedFile):
 
     def read_some(self, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset`, less only at the end of the bundle."""
+        return self.read_ahead(offset, length, length)
+
+    def read_ahead(self, offset: int, least: int, most: int) -> bytes:
+        """At least `least` bytes from `offset`, and more only of volumes that are at hand."""
         data = b""
-        while length > 0 and offset < self.size:
-            file, volume = self._holding(offset)
-            wanted = min(length, volume.end - offset)
-            found = file.read(offset - volume.start, wanted)
-            data += found
-            offset, length = offset + wanted, length - wanted
+        while len(data) < max(least, most) and offset + len(data) < self.size:
+            if len(data) >= least and not self._is_at_hand(offset + len(data)):
+                break
+            file, volume = self._holding(offset + len(data))
+            start = offset + len(data) - volume.start
+            data += file.read(start, min(max(least, most) - len(data), volume.length - start))
         return data
 
     def read_into(self, views: Sequence[memoryview], offset: int) -> None:
@@ -208,6 +212,10 @@ class VolumeSet(PositionedFile):
             ours, left = _split(left, volume.end - offset)
             file.read_into(ours, offset - volume.start)
             offset += sum(map(len, ours))
+
+    def _is_at_hand(self, offset: int) -> bool:
+        shelf = self.shelf
+        return any(v.start <= offset < v.end for i, v in shelf.seen.items() if i in shelf.open)
 
     # --- which volume -----------------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ class Part(Document, frozen=True, kw_only=True):
 class Volume(Document, frozen=True, kw_only=True):
     """What a volume's trailer says. `start` and `length` are of its piece of the bundle.
 
-    `blobs` are whole in it, in order; `parts` are at its edges. `set` is what all of a set share.
+    `blobs` are whole in it, in order; `parts` are at its edges. `compressed` has the digests of the
+    frames of those blobs that are compressed, in order. `set` is what all of a set share.
     """
 
     schema: Literal["airferry.volume/v1"]
@@ -73,6 +74,7 @@ class Volume(Document, frozen=True, kw_only=True):
     start: Size
     length: Size
     blobs: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=MAX_BLOBS)] = ()
+    compressed: Annotated[tuple[Digest, ...], msgspec.Meta(max_length=MAX_BLOBS)] = ()
     parts: Annotated[tuple[Part, ...], msgspec.Meta(max_length=2)] = ()
 
     @property
@@ -179,7 +181,7 @@ def cut(frames: Iterable[Frame], limit: int) -> tuple[Span, ...]:
 
 def trailer_room(blobs: int) -> int:
     """More bytes than the trailer of a volume needs that holds (parts of) so many blobs."""
-    return _FIXED + 74 * blobs
+    return _FIXED + 2 * 74 * blobs
 
 
 def _spans(groups: Sequence[Sequence[Frame]]) -> Iterator[Span]:

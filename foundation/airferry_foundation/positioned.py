@@ -59,6 +59,13 @@ class PositionedFile:
                 data += more
         return data
 
+    def read_ahead(self, offset: int, least: int, most: int) -> bytes:
+        """At least `least` bytes from `offset`, and up to `most` if that costs no new medium.
+
+        Less than `least` only at the end of the file.
+        """
+        return self.read_some(offset, max(least, most))
+
     def read_into(self, views: Sequence[memoryview], offset: int) -> None:
         """Fill the views, one after the other, with the bytes from `offset`."""
         left = [view for view in views if len(view)]
