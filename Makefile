@@ -12,6 +12,8 @@ endif
 BIN := .venv/bin
 PROGRAMS := $(PYTHON) tools/programs.py
 SOURCES := $(wildcard foundation signing archive registry rendering telemetry bundler installer)
+# Two at a time: each worker that needs one starts an API server of its own, 600 MB.
+PARALLEL := -n 2 --dist loadfile
 STAMP := .venv/.made-from-lock
 
 export PYTHONPATH := $(CURDIR)/fixtures:$(CURDIR)/demo
@@ -39,10 +41,10 @@ demo: $(STAMP) ## the walk-through: vendor, stick, customer, cluster and back (l
 	@PYTHON=$(PYTHON) tools/beside-build.sh $(BIN)/python -m airferry_demo $(ARGS)
 
 test: programs lint types imports ## everything: linters, types and the whole suite, real programs
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) --ignore tests/bench $(ARGS)
 
 check: $(STAMP) lint types imports ## the quick lane: linters, types, unit and property tests
-	$(BIN)/pytest -q $(wildcard tests/unit tests/property) $(ARGS)
+	$(BIN)/pytest -q $(PARALLEL) $(wildcard tests/unit tests/property) $(ARGS)
 
 lint: $(STAMP)
 	@$(BIN)/ruff format --check --quiet . || { echo 'Run: make fmt'; exit 1; }
