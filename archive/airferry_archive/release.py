@@ -49,9 +49,9 @@ Floor = Annotated[int, msgspec.Meta(ge=0, le=documents.MAX_INTEGER)]
 
 
 class Audience(Document, frozen=True, kw_only=True):
-    """Whom a release is for."""
+    """Whom a release is for: those named, `any`, or customers with an entitlement beside it."""
 
-    customers: tuple[Name, ...] | Literal["any"]
+    customers: tuple[Name, ...] | Literal["any", "entitled"]
     environments: tuple[Name, ...] | Literal["any"]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from airferry_archive.release import (
     Audience,
@@ -67,10 +66,7 @@ def assemble(
         root_version=circumstances.root_version,
         issued_at=circumstances.issued_at,
         recommended_until=spec.recommended_until,
-        audience=Audience(
-            customers=_party(spec.audience.customers),
-            environments=_party(spec.audience.environments),
-        ),
+        audience=_audience(spec),
         platforms=tuple(sorted(spec.platforms)),
         upgrade_from=spec.upgrade_from,
         required_stops=tuple(sorted(spec.required_stops)),
@@ -91,8 +87,16 @@ def assemble(
 # --- parts of a release ---------------------------------------------------------------------------
 
 
-def _party(names: tuple[str, ...] | Literal["any"]) -> tuple[str, ...] | Literal["any"]:
-    return "any" if names == "any" else tuple(sorted(set(names)))
+def _audience(spec: Spec) -> Audience:
+    customers, environments = spec.audience.customers, spec.audience.environments
+    return Audience(
+        customers=customers if isinstance(customers, str) else _names(customers),
+        environments=environments if isinstance(environments, str) else _names(environments),
+    )
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
 
 
 def _referrers(images: Iterable[CarriedImage]) -> tuple[Referrer, ...]:

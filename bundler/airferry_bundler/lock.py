@@ -101,7 +101,7 @@ def spec_digest(spec: Spec) -> str:
     for given in plain["inputs"].values():
         given["to"] = _unordered(given["to"])
     for party in ("customers", "environments"):
-        if plain["audience"][party] != "any":
+        if not isinstance(plain["audience"][party], str):
             plain["audience"][party] = _unordered(plain["audience"][party])
     for key, value in plain.items():
         if isinstance(value, (list, tuple)):

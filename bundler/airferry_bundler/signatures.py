@@ -17,7 +17,7 @@ from airferry_archive.release import Release
 from airferry_foundation import documents, files
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import DocumentError, InputError, SignatureError
-from airferry_signing import channel, roots, signature_files, verifier
+from airferry_signing import channel, entitlement, roots, signature_files, verifier
 from airferry_signing.cosign import Cosign
 
 _MAX_BYTES = releases.MAX_BYTES
@@ -52,7 +52,7 @@ def subject(path: Path) -> Subject:
     if tell is None:
         raise DocumentError(
             f"{path} is none of the documents that a vendor signs ({', '.join(_KINDS)})",
-            "Sign release.json, roots/<n>.json or channel.json.",
+            "Sign release.json, roots/<n>.json, channel.json or entitlement.json.",
         )
     return Subject(schema.partition("/")[0], digest(data), tell(data, str(path)))
 
@@ -128,6 +128,16 @@ def _channel_facts(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _entitlement_facts(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
+    said = entitlement.read(data, name=name)
+    return (
+        ("customer", said.customer),
+        ("products", ", ".join(said.products)),
+        ("until", said.until or "it is replaced"),
+        ("issued at", said.issued_at),
+    )
+
+
 def _roles(root: roots.Root) -> list[tuple[str, roots.Role]]:
     return [(role, root.roles[role]) for role in roots.ROLES]
 
@@ -136,4 +146,5 @@ _KINDS: dict[str, Callable[[bytes, str], tuple[tuple[str, str], ...]]] = {
     "airferry.release/v1": _release_facts,
     "airferry.root/v1": _root_facts,
     "airferry.channel/v1": _channel_facts,
+    entitlement.SCHEMA: _entitlement_facts,
 }

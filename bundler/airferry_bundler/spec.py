@@ -42,9 +42,11 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Audience(Written, frozen=True, kw_only=True):
-    """Whom the release is for: a list of names, or `any`."""
+    """Whom the release is for: a list of names, `any`, or customers who are `entitled`."""
 
-    customers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] | Literal["any"] = "any"
+    customers: (
+        Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] | Literal["any", "entitled"]
+    ) = "any"
     environments: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)] | Literal["any"] = "any"
 
 
@@ -185,6 +187,11 @@ def read(path: Path) -> SpecFile:
         file, Spec, check=lambda spec, lines: problems(spec, file.parent, lines)
     )
     return SpecFile(spec, file)
+
+
+def folder_of(path: Path) -> Path:
+    """The product's folder: of a spec, or of its folder."""
+    return path if path.is_dir() else path.parent
 
 
 def image_source(entry: str | ImageSource) -> ImageSource:

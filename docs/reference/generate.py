@@ -32,6 +32,7 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "carriage.json": ("airferry_archive.carriage", "Carriage"),
     "roots/<n>.json": ("airferry_signing.roots", "Root"),
     "channel.json": ("airferry_signing.channel", "Channel"),
+    "entitlement.json": ("airferry_signing.entitlement", "Entitlement"),
     "site.yaml": ("airferry_installer.site", "Site"),
     "policy.json": ("airferry_installer.approving.policy", "Policy"),
     "plan.json": ("airferry_installer.planning.plan", "Plan"),

@@ -6,10 +6,11 @@ is a state machine over one product line, in this order; the first failure stops
 1. roots that follow the known ones are taken over; a fork or a gap refuses;
 2. the channel statement is judged by the newest root and remembered if it is the newest;
 3. the release's signatures are judged by the newest root (or its digest is accepted by that root);
-4. the release is parsed, and judged: product, audience, platforms, root version, epoch,
-   equivocation, revocation, floor, installer.
+4. the release is parsed, and judged: product, audience (with the customer's entitlement where it
+   demands one), platforms, root version, epoch, equivocation, revocation, floor, installer.
 
-What 1 and 2 learned is in the new trust state even when the release is refused.
+What 1 and 2 learned is in the new trust state even when the release is refused. `learn` takes the
+same way for a channel statement or an entitlement that comes alone.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ from airferry_foundation.errors import (
     ThresholdError,
     TrustError,
 )
+from airferry_installer import entitling
+from airferry_installer import standing as standings
 from airferry_installer import trust as trusts
+from airferry_installer.standing import Standing
 from airferry_installer.trust import LineTrust, Seen, Signed, Time, TrustState
 from airferry_signing import channel as channels
 from airferry_signing import roots as root_chains
@@ -42,7 +46,7 @@ from airferry_signing.channel import Channel
 from airferry_signing.cosign import Cosign
 from airferry_signing.roots import RootChain, SignedDocument
 
-__all__ = ["Context", "Statements", "TrustState", "Verdict", "admit"]
+__all__ = ["Context", "Statements", "TrustState", "Verdict", "admit", "learn"]
 
 
 class Statements(Protocol):
@@ -83,6 +87,8 @@ class Context:
     installer: str = ""
     last: datetime | None = None
     cosign: Cosign | None = None
+    entitlements: tuple[SignedDocument, ...] = ()
+    """Those that lie beside the bundle; looked at where a release is for `entitled` customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ class Verdict:
     root_number: int = 0
     roots_taken: int = 0
     channel: Channel | None = None
+    standing: Standing | None = None
+    """What the vendor last said about all of its releases; None of an unknown product line."""
     notes: tuple[str, ...] = ()
 
     def admitted(self) -> Release:
@@ -135,8 +143,38 @@ def admit(
         root_number=gate.chain.number if gate.chain else 0,
         roots_taken=gate.taken,
         channel=channel,
+        standing=standings.of(gate.line, time) if gate.line else None,
         notes=tuple(_notes(release, channel, time, gate)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What may come without a bundle: roots, a channel statement, an entitlement."""
+
+    product: str
+    roots: Mapping[int, SignedDocument] = field(default_factory=dict)
+    channel: SignedDocument | None = None
+    entitlement: SignedDocument | None = None
+    release: bytes = b""
+    signatures: tuple[bytes, ...] = ()
+
+
+def learn(
+    alone: Alone, remembered: TrustState, context: Context
+) -> tuple[TrustState, AirferryError | None]:
+    """Judge statements that came alone: what to remember from now on, and why one was refused.
+
+    The same rules as for those in a bundle. An entitlement that is older than the one remembered is
+    refused; one that has ended is not, but lets nothing pass.
+    """
+    gate = _Gate(alone, remembered, context)
+    refusal = None
+    try:
+        gate.take(alone)
+    except (TrustError, DocumentError) as error:
+        refusal = error
+    return remembered if gate.line is None else remembered.with_line(gate.line), refusal
 
 
 @dataclass(slots=True)
@@ -160,12 +198,32 @@ class _Gate:
         line = self.line = self._take_channel(line)
         accepted = self._judge_signatures()
         release = _read_release(self.header.release)
-        self._judge_audience(release, line)
+        line = self.line = self._judge_audience(release, line)
         self._judge_place(release, line, accepted=accepted)
         line = self.line = self._see(release, line)
         self._judge_fate(release, line)
         self.line = _learn_release(release, line)
         return release
+
+    def take(self, alone: Alone) -> None:
+        """Take over what came without a release."""
+        line = self.line = self._pinned_line(alone.product)
+        line = self.line = self._take_roots(line)
+        line = self.line = self._take_channel(line)
+        if alone.entitlement is not None:
+            self.line = self._learn_entitlement(line, alone.entitlement)
+
+    def _learn_entitlement(self, line: LineTrust, offered: SignedDocument) -> LineTrust:
+        here = self.context
+        entitling.judged(offered, line, here.customer, here.cosign)
+        held = entitling.newest(line, (offered,), here.customer, here.cosign)
+        if held.signed.document != offered.document:
+            raise ReleaseRefusedError(
+                f"the entitlement is not newer than the one of {held.entitlement.issued_at} that "
+                "is known here",
+                "Nothing is to be done, if that one is right; else ask the vendor for a new one.",
+            )
+        return msgspec.structs.replace(line, entitlement=held.kept)
 
     # --- roots ------------------------------------------------------------------------------------
 
@@ -180,11 +238,14 @@ class _Gate:
             product = lines[0].product
         else:
             raise RootError("the bundle carries no root", "Get one built anew from the vendor.")
+        return self._pinned_line(product)
+
+    def _pinned_line(self, product: str) -> LineTrust:
         line = self.remembered.line(product)
         if line is None:
-            known = ", ".join(line.product for line in lines) or "none"
+            known = ", ".join(line.product for line in self.remembered.lines) or "none"
             raise AudienceError(
-                f"the bundle is of product line {product!r}; roots are pinned here for: {known}",
+                f"it is of product line {product!r}; roots are pinned here for: {known}",
                 "If you want this product: `init --vendor-root` with its root and fingerprint.",
             )
         return line
@@ -240,7 +301,7 @@ class _Gate:
         )
         return False
 
-    def _judge_audience(self, release: Release, line: LineTrust) -> None:
+    def _judge_audience(self, release: Release, line: LineTrust) -> LineTrust:
         here, name = self.context, f"{release.product} {release.version}"
         if release.product != line.product or release.product not in here.products:
             raise AudienceError(
@@ -248,7 +309,7 @@ class _Gate:
                 "Add the product to `products` in site.yaml if you want it.",
             )
         customers = release.audience.customers
-        if customers != "any" and here.customer not in customers:
+        if not isinstance(customers, str) and here.customer not in customers:
             raise AudienceError(
                 f"{name} is for {', '.join(customers)}; this site is of {here.customer}",
                 "You were given another customer's bundle: give it back, ask the vendor for yours.",
@@ -266,6 +327,16 @@ class _Gate:
                 f"{', '.join(here.platforms)}",
                 "Ask the vendor for a bundle for your platform.",
             )
+        return self._take_entitlement(line) if customers == "entitled" else line
+
+    def _take_entitlement(self, line: LineTrust) -> LineTrust:
+        """Demand that the customer is entitled to the product, and remember by what."""
+        here = self.context
+        held = entitling.newest(line, here.entitlements, here.customer, here.cosign)
+        line = self.line = msgspec.structs.replace(line, entitlement=held.kept)
+        trust = self.remembered.with_line(line)
+        entitling.expect(held, line.product, trusts.trusted_now(trust, here.now, here.last))
+        return line
 
     def _judge_place(self, release: Release, line: LineTrust, *, accepted: bool) -> None:
         root = self._newest
@@ -325,6 +396,7 @@ def _with_roots(line: LineTrust, chain: RootChain) -> LineTrust:
             roots=roots,
             epoch=newest.epoch,
             seen=line.seen,
+            entitlement=line.entitlement,
             learned=newest.issued_at,
         )
     return msgspec.structs.replace(

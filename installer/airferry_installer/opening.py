@@ -22,7 +22,8 @@ from airferry_foundation.errors import AirferryError
 from airferry_installer import admission
 from airferry_installer.admission import Context, Verdict
 from airferry_installer.state import StateFolder
-from airferry_signing import cosign
+from airferry_signing import cosign, entitlement
+from airferry_signing.signature_files import SignedDocument, read_signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def open_judged(
 ) -> Iterator[Opened]:
     """Like `open_admitted`, with the verdict; `media` is where the volumes of a set may be."""
     with BundleReader.open(file, media) as reader:
-        verdict = judge(state, reader.header, file.name, environment=environment, save=save)
+        where = context(state, environment, entitlements=entitlements_beside(file))
+        verdict = judge(state, reader.header, file.name, where, save=save)
         release = verdict.admitted()
         try:
             reader.bind(release)
@@ -74,8 +76,8 @@ def judge(
     state: StateFolder,
     header: Header,
     name: str,
+    where: Context,
     *,
-    environment: str | None = None,
     save: bool = True,
 ) -> Verdict:
     """The verdict on a header; with `save`, what was learned is remembered and journalled.
@@ -84,7 +86,7 @@ def judge(
     """
     with state.exclusive() if save else nullcontext():
         known = state.trust()
-        learned, verdict = admission.admit(header, known, context(state, environment))
+        learned, verdict = admission.admit(header, known, where)
         if verdict.refusal is not None:
             verdict = replace(verdict, refusal=_named(verdict.refusal, name))
         if not save:
@@ -107,7 +109,12 @@ def judge(
         return verdict
 
 
-def context(state: StateFolder, environment: str | None = None) -> Context:
+def context(
+    state: StateFolder,
+    environment: str | None = None,
+    *,
+    entitlements: tuple[SignedDocument, ...] = (),
+) -> Context:
     """Where and when: out of site.yaml, clock and journal. InputError if there is no such place."""
     site = state.site()
     if environment is not None:
@@ -122,7 +129,15 @@ def context(state: StateFolder, environment: str | None = None) -> Context:
         environment=environment,
         installer=version("airferry"),
         cosign=cosign.available(),
+        entitlements=entitlements,
     )
+
+
+def entitlements_beside(file: Path) -> tuple[SignedDocument, ...]:
+    """The entitlement that lies in the folder of a bundle, or among its volumes."""
+    folder = file if file.is_dir() else file.parent
+    path = folder / entitlement.FILE_NAME
+    return (read_signed(path, cap=entitlement.MAX_BYTES),) if path.is_file() else ()
 
 
 def _named(refusal: AirferryError, file: str) -> AirferryError:

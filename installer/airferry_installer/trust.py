@@ -54,6 +54,8 @@ class LineTrust(Document, frozen=True, kw_only=True):
     revoked: tuple[Digest, ...] = ()
     channel: Signed | None = None
     seen: tuple[Seen, ...] = ()
+    entitlement: Signed | None = None
+    """The last one that let a release pass, or was imported; judged anew each time."""
     learned: Timestamp | None = None
     """The newest verified `issued_at` of this epoch."""
 

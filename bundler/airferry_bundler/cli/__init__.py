@@ -16,6 +16,8 @@ COMMANDS: tuple[str, ...] = (
     "split",
     "join",
     "keys",
+    "channel",
+    "entitlement",
     "telemetry",
     "fleet",
 )

@@ -11,6 +11,8 @@ COMMANDS: tuple[str, ...] = (
     "inspect",
     "verify",
     "load",
+    "channel",
+    "entitlement",
     "plan",
     "request",
     "approve",

@@ -48,6 +48,7 @@ def load(
 
     from airferry_foundation.console.live import size
     from airferry_installer import load as loading
+    from airferry_installer import standing
     from airferry_installer.state import StateFolder
 
     out = Output(output)
@@ -78,4 +79,13 @@ def load(
     for name, here in report.images.items():
         out.say(f"  {name}")
         out.say(f"    {here}")
-    out.answer({**msgspec.to_builtins(report), "nothing_sent": report.nothing_sent})
+    stands = standing.known(state, report.product)
+    for line in stands.lines():
+        out.say(line)
+    out.answer(
+        {
+            **msgspec.to_builtins(report),
+            "nothing_sent": report.nothing_sent,
+            "channel": stands.content(),
+        }
+    )

@@ -35,7 +35,7 @@ def plan(
     """
     from airferry_foundation import clock, documents, files
     from airferry_foundation.digests import digest
-    from airferry_installer import delta
+    from airferry_installer import delta, standing
     from airferry_installer.cluster.client import connect
     from airferry_installer.opening import open_admitted
     from airferry_installer.planning import planner, views
@@ -68,4 +68,8 @@ def plan(
         out.say(line)
     out.say(f"plan {documents.digest_of(made)}", style="bold")
     out.say(f"wrote {to_file} and {page}")
-    out.answer({"plan": str(to_file), "page": str(page), **views.answer(made)})
+    stands = standing.known(state, made.product)
+    for line in stands.lines():
+        out.say(line)
+    answer = {"plan": str(to_file), "page": str(page), **views.answer(made)}
+    out.answer({**answer, "channel": stands.content()})

@@ -32,6 +32,8 @@ def show(out: Output, release: Release, verdict: Verdict) -> None:
     )
     for signer in sorted(verdict.signers):
         out.say(f"  {signer}")
+    for line in verdict.standing.lines() if verdict.standing else ():
+        out.say(line)
     for note in verdict.notes:
         out.say(f"note: {note}")
 
@@ -53,6 +55,7 @@ def content(release: Release, verdict: Verdict) -> dict[str, Any]:
         "root": verdict.root_number,
         "threshold": verdict.threshold,
         "signers": sorted(verdict.signers),
+        "channel": verdict.standing.content() if verdict.standing else None,
         "notes": verdict.notes,
     }
 

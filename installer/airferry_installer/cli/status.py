@@ -25,6 +25,7 @@ def status(
 
     Of all environments, or of one. Exit code 1 if something is not ready, or runs another image.
     """  # noqa: E501 - the line of the command list
+    from airferry_installer import standing
     from airferry_installer.applying import status as looking
     from airferry_installer.state import StateFolder
 
@@ -38,7 +39,16 @@ def status(
             for one in [product] if product else site.products:
                 found.append(looking.look(state, client, name, one))
                 _say(out, found[-1])
-    out.answer({"good": all(f.good for f in found), "environments": [_json(f) for f in found]})
+    stands = [standing.known(state, name) for name in ([product] if product else site.products)]
+    for line in [line for one in stands for line in one.lines()]:
+        out.say(line)
+    out.answer(
+        {
+            "good": all(f.good for f in found),
+            "environments": [_json(f) for f in found],
+            "channels": {one.product: one.content() for one in stands},
+        }
+    )
     if not all(f.good for f in found):
         raise typer.Exit(1)
 
