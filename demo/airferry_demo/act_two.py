@@ -36,11 +36,7 @@ def _cluster(stage: Stage, servers: ExitStack, cast: Cast, kubeconfig: str | Non
     if kubeconfig:
         return _own_cluster(stage, servers, cast, str(Path(kubeconfig.split(":")[0]).absolute()))
     stage.say("A real API server, etcd, controller-manager and scheduler; kwok plays the nodes.")
-    done = subprocess.run(
-        [sys.executable, str(PROGRAMS), "ensure", "--group", "cluster"], check=False
-    )
-    if done.returncode:
-        raise DemoFailed("the cluster's programs could not be built; the reason stands above")
+    _ensure("--group", "cluster")
     put_on_path()
     begun = time.monotonic()
     folder = stage.folder / "customer" / "cluster"
@@ -49,11 +45,18 @@ def _cluster(stage: Stage, servers: ExitStack, cast: Cast, kubeconfig: str | Non
     return os.path.relpath(cluster.kubeconfig, cast.customer.folder)
 
 
+def _ensure(*programs: str) -> None:
+    done = subprocess.run([sys.executable, str(PROGRAMS), "ensure", *programs], check=False)
+    if done.returncode:
+        raise DemoFailed("a program could not be had; the reason stands above")
+
+
 def _own_cluster(stage: Stage, servers: ExitStack, cast: Cast, kubeconfig: str) -> str:
     """The person's cluster; what the demo makes there goes again when it ends."""
     stage.say(f"Your own cluster is used: KUBECONFIG={kubeconfig}. What the demo makes there, the")
     stage.say(f"namespace {NAMESPACE} and the kind {KIND}, is deleted at the end.")
     stage.say(f"Its nodes must be able to pull from {cast.local_registry}.")
+    _ensure("helm", "kubectl")
     kubectl = ("kubectl", "--kubeconfig", kubeconfig)
     servers.callback(
         cast.customer.run, *kubectl, "delete", "--ignore-not-found", "--wait=false",
