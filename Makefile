@@ -22,7 +22,7 @@ export PYTHONPATH := $(CURDIR)/fixtures:$(CURDIR)/demo
 .PHONY: help setup programs demo test check lint types imports fmt docs bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv from the hashed lock; name what is missing
 	@echo 'The environment .venv is ready.'
@@ -62,6 +62,9 @@ fmt: $(STAMP) ## format, and mend what the linter can mend
 
 docs: $(STAMP) ## write the generated reference pages again
 	$(BIN)/python docs/reference/generate.py
+
+verify.pyz: $(wildcard tools/verify/*.py tools/verify/airferry_verify/*.py) ## the one-file verifier
+	@$(PYTHON) tools/verify/build.py $@
 
 bench: programs ## measure against the floor (tests/bench)
 	$(BIN)/pytest -q -s tests/bench $(ARGS)
