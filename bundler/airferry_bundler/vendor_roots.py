@@ -41,9 +41,32 @@ class RootStatus:
     lacking: str
 
 
-def first(product: str, change: Change, *, issued_at: str) -> bytes:
-    """The bytes of root 1; RootError that says which role lacks a key."""
-    return _checked(_draft(product, 1, 1, issued_at, {}, change))
+def first(product: str, change: Change, *, issued_at: str, epoch: int = 1) -> bytes:
+    """The bytes of root 1; RootError that says which role lacks a key.
+
+    A chain that takes the place of one whose root keys were lost begins in a later epoch.
+    """
+    return _checked(_draft(product, 1, epoch, issued_at, {}, change))
+
+
+def rotation(newest: Root, replaced: Mapping[str, PublicKey]) -> Change:
+    """The change that puts new keys wherever old ones (by id) stand; InputError for a strange one.
+
+    Thresholds stay.
+    """
+    added: dict[RoleName, list[PublicKey]] = {}
+    for old, new in replaced.items():
+        for role, part in newest.roles.items():
+            if old not in part.keys:
+                continue
+            if new.key_id in part.keys:
+                raise InputError(
+                    f"key {new.key_id} has role {role!r} already: retiring {old[7:19]} would leave "
+                    "one key less",
+                    "Make a new key, or say so: keys root add --retire.",
+                )
+            added.setdefault(role, []).append(new)
+    return Change(keys=added, retired=frozenset(replaced))
 
 
 def following(newest: Root, change: Change, *, issued_at: str) -> bytes:

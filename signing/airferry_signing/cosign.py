@@ -48,7 +48,7 @@ class Cosign:
     def public_key(self, key: str, passphrase: str) -> PublicKey:
         """The public half of a key file or of a PKCS#11 or KMS reference."""
         pem = self._run(["public-key", "--key", _expand(key)], passphrase)
-        return read_public_key(pem, name=f"the public half of {key}")
+        return read_public_key(pem.strip() + b"\n", name=f"the public half of {key}")
 
     def sign_blob(self, document: Path, key: str, passphrase: str) -> bytes:
         """Sign a small document with a key file or reference; the Sigstore bundle."""
@@ -86,10 +86,12 @@ class Cosign:
                 "the private key can't be opened: wrong passphrase",
                 "Set COSIGN_PASSWORD to the passphrase that the key was made with.",
             )
-        raise ProgramFailedError(
-            f"cosign {arguments[0]} failed: {done.complaint}",
-            "Check that --key names a key made by `keys generate` or a reference cosign knows.",
-        )
+        hint = "Check that --key names a key made by `keys generate` or a reference cosign knows."
+        if "pkcs11 token key: unimplemented" in done.complaint:
+            hint = (
+                f"{self.path} was built without PKCS#11: put one on PATH that has it (pkcs11key)."
+            )
+        raise ProgramFailedError(f"cosign {arguments[0]} failed: {done.complaint}", hint)
 
 
 def find() -> Cosign:

@@ -16,6 +16,7 @@ COMMANDS: tuple[str, ...] = (
     "split",
     "join",
     "keys",
+    "key_rotation",
     "channel",
     "entitlement",
     "telemetry",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from airferry_bundler.cli.app import app
@@ -24,26 +23,13 @@ def diff(
 
         airferry-bundler diff shop-1.3.0.tar.zst release.json
     """
+    from airferry_bundler.cli import difference_view
     from airferry_bundler.compare import compare
     from airferry_bundler.inspect import read_release
-    from airferry_foundation.console.live import size
 
     out = Output(output)
     found = compare(read_release(old), read_release(new))
-    out.table(
-        ("", "part", "name", "before", "after"),
-        [(_SIGNS[c.action], c.part, c.name, c.before, c.after) for c in found.changes],
-    )
-    out.say(
-        f"{found.blobs_added} blobs of {size(found.bytes_to_carry)} to carry, "
-        f"{found.blobs_kept} of {size(found.bytes_kept)} are in both"
-    )
-    content = msgspec.to_builtins(found)
-    for shown, change in zip(content["changes"], found.changes, strict=True):
-        shown["action"] = change.action
-    out.answer(content | {"same": found.same})
+    difference_view.show(out, found)
+    out.answer(difference_view.content(found))
     if not found.same:
         raise typer.Exit(1)
-
-
-_SIGNS = {"added": "+", "removed": "-", "changed": "~"}

@@ -1,4 +1,4 @@
-"""airferry-bundler keys: generate, root init, root add, root show."""
+"""airferry-bundler keys: generate, root init, root add, root show; key_rotation has the rest."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class KeyRole(StrEnum):
 RootsOption = Annotated[Path, typer.Option("--roots", help="The folder of roots.")]
 KeyOption = Annotated[
     list[str],
-    typer.Option("--key", metavar="ROLE=FILE.pub", help="A public key for a role; repeat it."),
+    typer.Option("--key", metavar="ROLE=FILE.pub", help="A public key (or reference) for a role."),
 ]
 ThresholdOption = Annotated[
     list[str],
@@ -86,6 +86,9 @@ def init(
     product: Annotated[str, typer.Option(help="The product line that the root is for.")],
     key: KeyOption,
     threshold: ThresholdOption = [],  # noqa: B006 - typer reads it, nothing changes it
+    epoch: Annotated[
+        int, typer.Option(min=1, help="More than 1 only where root keys were lost: see below.")
+    ] = 1,
     folder: RootsOption = Path("roots"),
     output: OutputOption = Format.text,
 ) -> None:
@@ -97,13 +100,16 @@ def init(
     Example: airferry-bundler keys root init --product shop --key root=keys/root.pub
     --key release=keys/release-1.pub --key release=keys/release-2.pub --threshold release=2
     --key channel=keys/channel.pub --key ack=keys/ack.pub
+
+    When so many root keys are lost that no root can follow, begin a new chain with --epoch one
+    above the lost one's: each customer then pins it with `airferry-installer init --repin`.
     """
     from airferry_bundler import vendor_roots
     from airferry_foundation import clock
 
     change = _change(key, threshold)
     issued = clock.write(clock.source_date())
-    _made(Output(output), folder, vendor_roots.first(product, change, issued_at=issued))
+    made(Output(output), folder, vendor_roots.first(product, change, issued_at=issued, epoch=epoch))
 
 
 @root.command("add")
@@ -137,7 +143,7 @@ def add(
     change = _change(key, threshold, retire=retire, accept=accept, new_epoch=new_epoch)
     newest = vendor_roots.newest_of(folder)
     issued = clock.write(clock.source_date())
-    _made(Output(output), folder, vendor_roots.following(newest, change, issued_at=issued))
+    made(Output(output), folder, vendor_roots.following(newest, change, issued_at=issued))
 
 
 @root.command("show")
@@ -178,7 +184,8 @@ def _facts(status: Any) -> dict[str, Any]:
     }
 
 
-def _made(out: Output, folder: Path, data: bytes) -> None:
+def made(out: Output, folder: Path, data: bytes) -> None:
+    """Write a new root, and say what to do with it."""
     from airferry_bundler import vendor_roots
     from airferry_foundation.digests import digest
 
@@ -197,6 +204,7 @@ def _change(
     accept: list[str] | None = None,
     new_epoch: bool = False,
 ) -> Change:
+    from airferry_bundler import public_halves
     from airferry_bundler.vendor_roots import Change
     from airferry_foundation.digests import hex_of
     from airferry_signing.keys import PublicKey
@@ -204,7 +212,7 @@ def _change(
 
     by_role: dict[RoleName, list[PublicKey]] = {}
     for role, path in (_pair(one, "--key", "ROLE=FILE.pub") for one in keys_given):
-        by_role.setdefault(role_name(role), []).append(_public(Path(path)))
+        by_role.setdefault(role_name(role), []).append(public_halves.read(path))
     counts: dict[RoleName, int] = {}
     for role, count in (_pair(one, "--threshold", "ROLE=N") for one in thresholds):
         if not count.isdecimal() or len(count) > 2:
@@ -215,7 +223,7 @@ def _change(
     return Change(
         keys=by_role,
         thresholds=counts,
-        retired=frozenset(_key_id(one) for one in retire or []),
+        retired=frozenset(public_halves.key_id(one) for one in retire or []),
         new_epoch=new_epoch,
         accepted_releases=tuple(accept or []),
     )
@@ -226,16 +234,3 @@ def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     if not sign or not right:
         raise InputError(f"{option} {text!r} can't be read", f"Write it as {option} {form}.")
     return left, right
-
-
-def _public(path: Path) -> Any:
-    from airferry_foundation import files
-    from airferry_signing.keys import MAX_PEM_BYTES, read_public_key
-
-    return read_public_key(files.read_capped(path, MAX_PEM_BYTES), name=str(path))
-
-
-def _key_id(text: str) -> str:
-    from airferry_foundation.digests import is_digest
-
-    return text if is_digest(text) else str(_public(Path(text)).key_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from airferry_bundler import public_halves
 from airferry_foundation.errors import PassphraseError
 
 
@@ -27,4 +28,4 @@ def passphrase(*, new: bool = False) -> str:
 
 def passphrase_for(key: str) -> str:
     """The passphrase of a key file; '' for a reference, which has its own way to log in."""
-    return "" if "://" in key or key.startswith("pkcs11:") else passphrase()
+    return "" if public_halves.is_reference(key) else passphrase()
