@@ -111,7 +111,8 @@ def _split_tag(name: str) -> tuple[str, str]:
 def _charts(release: Release) -> Mapping[str, str]:
     return {
         chart.name: f"{chart.version} {short(chart.content)}, as {chart.release_name} in "
-        f"{chart.namespace}, values {' '.join(map(short, chart.values)) or 'none'}"
+        f"{chart.namespace}, values {' '.join(map(short, chart.values)) or 'none'}, "
+        f"schema {short(chart.schema) if chart.schema else 'none'}"
         for chart in release.charts
     }
 

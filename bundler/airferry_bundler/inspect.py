@@ -12,6 +12,7 @@ from airferry_archive import release as releases
 from airferry_archive.layout import Header
 from airferry_archive.reader import BundleReader
 from airferry_archive.release import Blob, Image, Release
+from airferry_archive.volume_set import first_volume
 from airferry_bundler import lock as locks
 from airferry_bundler.carried import image_repository
 from airferry_foundation import documents, files
@@ -104,7 +105,7 @@ def inspect(path: Path) -> Seen:
     return Seen(
         release=release,
         release_digest=digest(header.release),
-        file_size=path.stat().st_size,
+        file_size=_size(path),
         images=tuple(_seen(image, release.blobs) for image in release.images),
         root=root,
         signers=signers,
@@ -112,8 +113,19 @@ def inspect(path: Path) -> Seen:
     )
 
 
+def _size(path: Path) -> int:
+    """Bytes of the file; of all volumes that are in the folder."""
+    first = first_volume(path)
+    if first is None:
+        return path.stat().st_size
+    return sum(one.stat().st_size for one in first.parent.glob(f"{first.stem}.[0-9][0-9][0-9]"))
+
+
 def read_release(path: Path) -> Release:
-    """The release in a bundle, in a release.json, or in an airferry.lock. Nothing is verified."""
+    """The release in a bundle (also in volumes), a release.json or a lock. Nothing is verified."""
+    if first_volume(path) is not None:
+        with BundleReader.open(path) as reader:
+            return reader.release()
     with files.media_errors(path), path.open("rb") as file:
         head = file.read(4)
     if head == _ZSTD:
