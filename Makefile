@@ -66,8 +66,9 @@ docs: $(STAMP) ## write the generated reference pages again
 verify.pyz: $(wildcard tools/verify/*.py tools/verify/airferry_verify/*.py) ## the one-file verifier
 	@$(PYTHON) tools/verify/build.py $@
 
-bench: programs ## measure against the floor (tests/bench)
-	$(BIN)/pytest -q -s tests/bench $(ARGS)
+bench: $(STAMP) ## measure against curl, skopeo and sha256sum (leaves .bench/; ARGS=--help)
+	@$(PROGRAMS) ensure --quiet --group vendor
+	@$(BIN)/python tests/bench $(ARGS)
 
 clean: ## remove what was made here (the cache of programs stays)
 	rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
