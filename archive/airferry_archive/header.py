@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airferry_archive import carriage, generated, release
@@ -104,26 +104,34 @@ def header_of(files: Files) -> tuple[Header, bytes]:
     Raises BundleMismatchError for a file that is missing, twice there or out of place.
     """
     found = dict(files)
-    missing = {RELEASE, CARRIAGE, SHA256SUMS, *generated.MEMBERS} - set(found)
+    header = header_from(found, needed=(CARRIAGE, SHA256SUMS))
+    expected = header.files(found[SHA256SUMS])
+    if expected != files:
+        raise BundleMismatchError(f"the header's {_odd_one(expected, files)} is out of place")
+    return header, found[SHA256SUMS]
+
+
+def header_from(found: Mapping[str, bytes], needed: Iterable[str] = ()) -> Header:
+    """The header out of its files by name; without a carriage.json its `carriage` is empty.
+
+    Raises BundleMismatchError where one is missing.
+    """
+    missing = {RELEASE, *needed, *generated.MEMBERS} - set(found)
     if missing:
         raise BundleMismatchError(f"the header has no {min(missing)}")
     numbers = [int(match["root"]) for name in found if (match := _ROOT.fullmatch(name))]
     if len(numbers) > MAX_ROOTS:
         raise BundleMismatchError(f"the header has {len(numbers)} roots; {MAX_ROOTS} are allowed")
-    header = Header(
+    return Header(
         release=found[RELEASE],
         signatures=_signatures(found, f"signatures/{RELEASE}"),
         roots={n: _document(found, f"roots/{n}.json") for n in sorted(numbers)},
         channel=_document(found, CHANNEL) if CHANNEL in found else None,
-        carriage=found[CARRIAGE],
+        carriage=found.get(CARRIAGE, b""),
         readme=found[generated.README],
         oci_layout=found[generated.OCI_LAYOUT],
         index=found[generated.INDEX],
     )
-    expected = header.files(found[SHA256SUMS])
-    if expected != files:
-        raise BundleMismatchError(f"the header's {_odd_one(expected, files)} is out of place")
-    return header, found[SHA256SUMS]
 
 
 def _odd_one(expected: Files, files: Files) -> str:

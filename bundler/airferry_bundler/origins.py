@@ -10,7 +10,15 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from airferry_bundler.spec import LOCAL_IMAGES, ImageSource, Registry, SpecFile, local_image
+from airferry_bundler.spec import (
+    FILE_NAME,
+    LOCAL_IMAGES,
+    ImageSource,
+    Registry,
+    SpecFile,
+    local_image,
+    read,
+)
 from airferry_bundler.stores import ArchiveStore, LayoutStore, LocalStore, RepositoryStore, Store
 from airferry_foundation.errors import InputError
 from airferry_registry.client import RegistryClient
@@ -93,3 +101,10 @@ class Origins:
                 kind = LayoutStore if scheme == "oci" else ArchiveStore
                 self._local[origin] = kind.open(self._spec_file.at(path))
             return self._local[origin]
+
+
+def client_beside(path: Path, address: str) -> RegistryClient:
+    """The client of a registry as the spec at `path` says, with defaults where there is none."""
+    if path.is_file() or (path / FILE_NAME).is_file():
+        return Origins(read(path)).client(address)
+    return RegistryClient(RegistrySettings(address), Credentials.from_docker_config())

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from airferry_archive.reader import BundleReader
 from airferry_archive.release import Blob, Release
 from airferry_foundation.digests import hex_of
 from airferry_foundation.errors import Interrupted, RegistryMismatchError
 from airferry_foundation.progress import SILENT, Progress, Task
 from airferry_installer import holdings
+from airferry_installer.carrier import Carrier
 from airferry_installer.holdings import Place
 from airferry_installer.release_content import ReleaseContent
 from airferry_registry import manifests
@@ -61,7 +61,7 @@ class Delivered:
 
 
 def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places in it
-    reader: BundleReader,
+    reader: Carrier,
     release: Release,
     client: RegistryClient,
     places: Mapping[str, str],
@@ -87,28 +87,32 @@ def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places i
     lacking = [blob for blob in left_out if blob.digest not in found]
     stored = [blob for blob in blobs if holdings.is_manifest(blob)]
     about = {one.digest for one in release.referrers}
-    stored.sort(key=lambda blob: blob.digest in about)  # after the images that they refer to
     if not reader.at_hand:
         content.remember(stored)  # they stand in the first volume, and are sent last
     apart = {blob.digest for blob in (*stored, *lacking)}
-    layers = _as_in_file(reader, (blob for blob in blobs if blob.digest not in apart))
+    layers = _in_turn(reader, (blob for blob in blobs if blob.digest not in apart))
     sender = _Sender(content, client, counts, uploads or Remembered())
     _send_layers(sender, layers, places, there, workers, progress)
     if lacking:
         return Delivered(counts, (*lacking, *_waiting(stored, places, there, lacking)))
-    _put_manifests(content, client, stored, places, there, counts)
+    for others in (False, True):  # what refers to images comes after them
+        these = [blob for blob in stored if (blob.digest in about) is others]
+        _put_manifests(content, client, these, places, there, counts)
     return Delivered(counts, ())
 
 
-def _as_in_file(reader: BundleReader, blobs: Iterable[Blob]) -> list[Blob]:
-    """In the order of the file, which media like to be read in; what it lacks comes last."""
+def _in_turn(reader: Carrier, blobs: Iterable[Blob]) -> list[Blob]:
+    """The largest first, so that all workers end at about the same time.
+
+    Where media come one after another, in the order of the file; what it lacks comes last.
+    """
+    if reader.at_hand:
+        return sorted(blobs, key=lambda blob: blob.size, reverse=True)
     order = {digest: place for place, digest in enumerate(reader.layout.members)}
     return sorted(blobs, key=lambda blob: order.get(blob.digest, len(order)))
 
 
-def _left_out(
-    reader: BundleReader, blobs: Sequence[Blob], there: frozenset[Place]
-) -> tuple[Blob, ...]:
+def _left_out(reader: Carrier, blobs: Sequence[Blob], there: frozenset[Place]) -> tuple[Blob, ...]:
     """What is neither carried nor in any of its own repositories."""
     held = {digest for _, digest in there}
     return tuple(
@@ -193,7 +197,7 @@ def _send_layers(
 ) -> None:
     task = progress.start("Loading", sum(blob.size for blob in layers))
     jobs = []
-    for blob in sorted(layers, key=lambda blob: blob.size, reverse=True):
+    for blob in layers:
         targets = [places[one] for one in blob.repositories]
         missing = [one for one in targets if (one, blob.digest) not in there]
         holders = [one for one in targets if (one, blob.digest) in there]
@@ -232,17 +236,27 @@ def _put_manifests(
     children = {
         blob.digest: _children(content, blob) for blob in stored if blob.media_type in INDEXES
     }
-    for blob in _children_first(stored, children):
+
+    def put(blob: Blob) -> None:
         for one in blob.repositories:
             if (places[one], blob.digest) not in there:
                 data = content.blob(blob.digest, manifests.MAX_BYTES)
                 client.put_manifest(places[one], blob.digest, data, blob.media_type)
                 counts.add("manifests")
+
+    def tag(blob: Blob) -> None:
+        for one in blob.repositories:
+            _tag(content, client, places[one], blob, counts)
+
+    stop = threading.Event()
+    single = (blob for blob in stored if blob.digest not in children)
+    _run((partial(put, blob) for blob in single), WORKERS, stop)
+    for blob in _children_first(stored, children):
+        if blob.digest in children:
+            put(blob)
     nested = {child for digests in children.values() for child in digests}
-    for blob in stored:
-        if blob.digest not in nested:
-            for one in blob.repositories:
-                _tag(content, client, places[one], blob, counts)
+    tagged = (blob for blob in stored if blob.digest not in nested)
+    _run((partial(tag, blob) for blob in tagged), WORKERS, stop)
 
 
 def _children(content: ReleaseContent, blob: Blob) -> tuple[str, ...]:

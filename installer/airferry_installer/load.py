@@ -23,7 +23,9 @@ from airferry_installer import (
     uploads,
 )
 from airferry_installer import deep as deeply
+from airferry_installer.admission import Verdict
 from airferry_installer.attached import Attached
+from airferry_installer.carrier import Carrier
 from airferry_installer.deep import Fetched
 from airferry_installer.incomplete import Incomplete
 from airferry_installer.release_content import ReleaseContent
@@ -83,60 +85,81 @@ def load_bundle(
     unless all that it needs is there. RegistryMissingError where a delta left out what the registry
     lacks: need.json lists it.
     """
-    environment = wish.environment
-    site = state.site()
-    target = site.registry_of(environment) if environment else site.registry
     with (
         state.exclusive(),
-        opening.open_judged(state, file, environment=environment, media=wish.media) as opened,
+        opening.open_judged(state, file, environment=wish.environment, media=wish.media) as opened,
     ):
         opened.reader.expect_volumes()
-        client = local_registry.connect(target, state.site_folder)
-        client.ping()
-        origin, digest = client.settings.origin, opened.verdict.digest
-        places = local_registry.repositories(opened.release, target)
-        with uploads.remembered(state.folder, origin) as on_their_way:
-            done = delivery.deliver(
-                opened.reader,
-                opened.release,
-                client,
-                places,
-                earlier=tuple(loaded.places_of_earlier(state, origin, target, but=digest)),
-                uploads=on_their_way,
-                workers=wish.workers if opened.reader.at_hand else 1,
-                progress=progress,
-            )
-        if done.lacking:
-            lack = Incomplete(opened.release, digest, origin, done.lacking)
-            raise lack.error(incomplete.record(state, lack, wish.need_to))
-        content = ReleaseContent(opened.reader, opened.release, lambda: client, places)
-        about = attached.attach(client, opened.release, places)
-        _keep(state, content, opened.release)
-        report = LoadReport(
-            registry=origin,
-            release=digest,
-            product=opened.release.product,
-            version=opened.release.version,
-            images={
-                image.name: local_registry.local_image(target, image)
-                for image in opened.release.images
-            },
-            sent=done.counts.sent,
-            mounted=done.counts.mounted,
-            present=done.counts.present,
-            manifests=done.counts.manifests,
-            tags=done.counts.tags,
-            bytes_sent=done.counts.bytes_sent,
-            referrers=about,
+        return load_carried(
+            state, opened.reader, opened.release, opened.verdict, wish, progress=progress
         )
-        _journal(state, report)
-        if wish.deep:
-            fetched = deeply.fetch_all(client, opened.release, places, progress=progress)
-            state.journal.append(
-                "fetched again", release=digest, registry=origin, **fetched.numbers()
-            )
-            return replace(report, fetched=fetched)
+
+
+def load_carried(
+    state: StateFolder,
+    carrier: Carrier,
+    release: Release,
+    verdict: Verdict,
+    wish: Wish,
+    *,
+    progress: Progress = SILENT,
+) -> LoadReport:
+    """Load an admitted release, whatever carries it; the state folder is held by the caller."""
+    site = state.site()
+    target = site.registry_of(wish.environment) if wish.environment else site.registry
+    client = local_registry.connect(target, state.site_folder)
+    client.ping()
+    origin, digest = client.settings.origin, verdict.digest
+    places = local_registry.repositories(release, target)
+    with uploads.remembered(state.folder, origin) as on_their_way:
+        done = delivery.deliver(
+            carrier,
+            release,
+            client,
+            places,
+            earlier=tuple(loaded.places_of_earlier(state, origin, target, but=digest)),
+            uploads=on_their_way,
+            workers=wish.workers if carrier.at_hand else 1,
+            progress=progress,
+        )
+    if done.lacking:
+        lack = Incomplete(release, digest, origin, done.lacking)
+        raise lack.error(incomplete.record(state, lack, wish.need_to))
+    content = ReleaseContent(carrier, release, lambda: client, places)
+    about = attached.attach(client, release, places)
+    _keep(state, content, release)
+    images = {one.name: local_registry.local_image(target, one) for one in release.images}
+    report = _report(origin, verdict, release, done.counts, images, about)
+    _journal(state, report)
+    if wish.deep:
+        fetched = deeply.fetch_all(client, release, places, progress=progress)
+        state.journal.append("fetched again", release=digest, registry=origin, **fetched.numbers())
+        return replace(report, fetched=fetched)
     return report
+
+
+def _report(
+    origin: str,
+    verdict: Verdict,
+    release: Release,
+    counts: delivery.Counts,
+    images: Mapping[str, str],
+    about: Attached,
+) -> LoadReport:
+    return LoadReport(
+        registry=origin,
+        release=verdict.digest,
+        product=release.product,
+        version=release.version,
+        images=images,
+        sent=counts.sent,
+        mounted=counts.mounted,
+        present=counts.present,
+        manifests=counts.manifests,
+        tags=counts.tags,
+        bytes_sent=counts.bytes_sent,
+        referrers=about,
+    )
 
 
 def _keep(state: StateFolder, content: ReleaseContent, release: Release) -> None:

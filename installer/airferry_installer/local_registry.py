@@ -12,7 +12,7 @@ from pathlib import Path
 
 from airferry_archive.release import Image, Release
 from airferry_foundation.errors import ImageReferenceError
-from airferry_installer.site import Registry
+from airferry_installer.site import Registry, Site, VendorRegistry
 from airferry_registry import credentials, references
 from airferry_registry.client import RegistryClient
 from airferry_registry.credentials import Credentials
@@ -36,6 +36,23 @@ def connect(registry: Registry, site_folder: Path, *, address: str | None = None
     docker = registry.auth == "docker-config"
     logins = Credentials.from_docker_config(None) if docker else credentials.NONE
     return RegistryClient(settings, logins)
+
+
+def connect_vendor(site: Site, site_folder: Path, address: str) -> RegistryClient:
+    """A client of a vendor's registry, reached as `registries:` of the site says."""
+
+    def file(name: str | None) -> Path | None:
+        return site_folder / name if name else None
+
+    said = site.registries.get(address, VendorRegistry())
+    settings = RegistrySettings(
+        address,
+        plain_http=said.plain_http,
+        ca=file(said.ca),
+        client_certificate=file(said.client_certificate),
+        client_key=file(said.client_key),
+    )
+    return RegistryClient(settings, Credentials.from_docker_config(None))
 
 
 def repositories(release: Release, registry: Registry) -> Mapping[str, str]:

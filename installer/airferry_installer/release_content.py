@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
-from airferry_archive.reader import BundleReader
 from airferry_archive.release import Blob, Release
 from airferry_foundation.errors import BundleMismatchError, RegistryMissingError
+from airferry_installer.carrier import Carrier
 from airferry_installer.holdings import is_manifest
 from airferry_registry.client import RegistryClient
 from airferry_registry.streams import chunks
@@ -25,7 +25,7 @@ class ReleaseContent:
 
     def __init__(
         self,
-        reader: BundleReader,
+        reader: Carrier,
         release: Release,
         connect: Callable[[], RegistryClient],
         places: Mapping[str, str],

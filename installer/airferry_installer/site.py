@@ -49,6 +49,15 @@ class Registry(_Part, frozen=True, kw_only=True):
         return self.pull or self.push
 
 
+class VendorRegistry(_Part, frozen=True, kw_only=True):
+    """How a registry that `fetch` reads from is reached; logins are in Docker's configuration."""
+
+    plain_http: bool = False
+    ca: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+
+
 class Kubernetes(_Part, frozen=True, kw_only=True):
     """How kubectl reaches the cluster."""
 
@@ -114,6 +123,8 @@ class Site(_Part, frozen=True, kw_only=True):
     platforms: tuple[Platform, ...] = ()
     """What the site's nodes run, such as linux/amd64; if set, other bundles are refused."""
     telemetry: TelemetrySite = TelemetrySite()
+    registries: dict[str, VendorRegistry] = {}
+    """By `host[:port]`: registries of vendors that `fetch` reads from."""
 
     def environment(self, name: str) -> Environment:
         """An environment by name; InputError that lists those there are."""
@@ -149,6 +160,8 @@ def _problems(site: Site) -> Iterator[tuple[handwritten.Place, str]]:
     if len(set(site.products)) != len(site.products):
         yield ("products",), "products: one is named twice"
     yield from _registry_problems(site.registry, ("registry",))
+    for address, vendors in site.registries.items():
+        yield from _reaching_problems(vendors, ("registries", address))
     for name, environment in site.environments.items():
         place = ("environments", name)
         if environment.registry is not None:
@@ -160,16 +173,23 @@ def _registry_problems(
     registry: Registry, place: handwritten.Place
 ) -> Iterator[tuple[handwritten.Place, str]]:
     dotted = ".".join(map(str, place))
-    if registry.plain_http and (registry.ca or registry.client_certificate):
-        yield (*place, "plain_http"), f"{dotted}: plain_http leaves no use for certificates"
-    if (registry.client_key is None) != (registry.client_certificate is None):
-        yield place, f"{dotted}: client_certificate and client_key belong together"
+    yield from _reaching_problems(registry, place)
     secret = registry.pull_auth
     if isinstance(secret, PullSecret):
         if (secret.create is None) == (secret.secret is None):
             yield (*place, "pull_auth"), f"{dotted}.pull_auth: name either `create` or `secret`"
         elif secret.create is not None and "from" not in secret.create:
             yield (*place, "pull_auth"), f"{dotted}.pull_auth.create: key 'from' is missing"
+
+
+def _reaching_problems(
+    registry: Registry | VendorRegistry, place: handwritten.Place
+) -> Iterator[tuple[handwritten.Place, str]]:
+    dotted = ".".join(map(str, place))
+    if registry.plain_http and (registry.ca or registry.client_certificate):
+        yield (*place, "plain_http"), f"{dotted}: plain_http leaves no use for certificates"
+    if (registry.client_key is None) != (registry.client_certificate is None):
+        yield place, f"{dotted}: client_certificate and client_key belong together"
 
 
 def _environment_problems(

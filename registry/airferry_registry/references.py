@@ -63,6 +63,22 @@ def parse(text: str) -> Reference:
     return Reference(host, path, tag, digest)
 
 
+def parse_oci(text: str) -> Reference:
+    """`oci://host/path[:tag|@digest]`: the host must stand there, and no tag is made up."""
+    rest = text.removeprefix("oci://")
+    host, slash, path = rest.partition("/")
+    if rest == text or not slash or not path:
+        raise ImageReferenceError(
+            f"{text[:300]!r} is no address of a repository", "Write it as oci://HOST/REPOSITORY."
+        )
+    path, digest = _cut(path, "@")
+    if digest is not None and not is_digest(digest):
+        raise ImageReferenceError(f"{text!r}: {digest!r} is not a sha256 digest", _HINT)
+    path, tag = _split_tag(path)
+    _check(text, host, path, tag)
+    return Reference(host, path, tag, digest)
+
+
 def _cut(text: str, mark: str) -> tuple[str, str | None]:
     before, found, after = text.partition(mark)
     return before, after if found else None

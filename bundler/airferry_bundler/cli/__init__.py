@@ -13,6 +13,7 @@ COMMANDS: tuple[str, ...] = (
     "build",
     "inspect",
     "diff",
+    "publish",
     "split",
     "join",
     "keys",

@@ -11,6 +11,7 @@ COMMANDS: tuple[str, ...] = (
     "inspect",
     "verify",
     "load",
+    "fetch",
     "channel",
     "entitlement",
     "plan",
