@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,7 +107,7 @@ def load(data: bytes, *, name: str) -> Written:
         raise HandwrittenError(f"{name}: expected `key: value` lines at the top")
     lines: dict[Place, int] = {}
     try:
-        problems = list(_walk(node, (), lines))
+        problems = list(_walk(node, (), lines, count(1)))
     except _TooMuch as found:
         problems = [found.problem]
     _refuse(name, problems)
@@ -129,24 +130,28 @@ def _construct(node: yaml.Node) -> Any:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[Problem]:
+def _walk(
+    node: yaml.Node, place: Place, lines: dict[Place, int], visits: Iterator[int]
+) -> Iterator[Problem]:
     lines[place] = node.start_mark.line + 1
-    if len(lines) > MAX_VALUES:  # aliases of aliases: a small file can mean billions
+    # Aliases of aliases: a small file can mean billions, under keys that stand twice even at
+    # places that are known already.
+    if next(visits) > MAX_VALUES:
         text = f"there are more than {MAX_VALUES:,} values up to here"
         raise _TooMuch(Problem(lines[place], text))
     if len(place) > 64:
         yield Problem(lines[place], "nested too deeply")
     elif isinstance(node, yaml.MappingNode):
-        yield from _walk_mapping(node, place, lines)
+        yield from _walk_mapping(node, place, lines, visits)
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            yield from _walk(item, (*place, number), lines)
+            yield from _walk(item, (*place, number), lines, visits)
     elif node.tag.startswith("tag:yaml.org,2002:python") or node.tag.startswith("!"):
         yield Problem(lines[place], f"tag {node.tag} is not allowed")
 
 
 def _walk_mapping(
-    node: yaml.MappingNode, place: Place, lines: dict[Place, int]
+    node: yaml.MappingNode, place: Place, lines: dict[Place, int], visits: Iterator[int]
 ) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for key, value in node.value:
@@ -157,7 +162,7 @@ def _walk_mapping(
         if key.value in seen:
             yield Problem(line, f"key {key.value!r} stands already on line {seen[key.value]}")
         seen[key.value] = line
-        yield from _walk(value, (*place, key.value), lines)
+        yield from _walk(value, (*place, key.value), lines, visits)
         lines[*place, key.value] = line
 
 
@@ -165,8 +170,8 @@ def _refuse(name: str, problems: list[Problem]) -> None:
     if not problems:
         return
     listed = "\n".join(f"  line {p.line}: {p.text}" for p in sorted(set(problems)))
-    count = "1 mistake" if len(set(problems)) == 1 else f"{len(set(problems))} mistakes"
-    raise HandwrittenError(f"{name} has {count}:\n{listed}", "Mend the lines named above.")
+    told = "1 mistake" if len(set(problems)) == 1 else f"{len(set(problems))} mistakes"
+    raise HandwrittenError(f"{name} has {told}:\n{listed}", "Mend the lines named above.")
 
 
 # --- what a schema finds, in words ----------------------------------------------------------------

@@ -51,7 +51,7 @@ def scalar(text: str) -> Any:
         return text
     plain = text.replace("_", "")
     if _INTEGER.fullmatch(plain):
-        return _integer(plain)
+        return _integer(plain, text)
     if _FLOAT.fullmatch(plain):
         return number(float(plain), text)
     return text
@@ -64,13 +64,16 @@ def number(value: float, text: str = "") -> int | float | str:
     return int(value) if value.is_integer() and abs(value) < 2**63 else value
 
 
-def _integer(text: str) -> int | float:
-    sign = -1 if text[0] == "-" else 1
-    digits = text.lstrip("+-")
+def _integer(plain: str, text: str) -> int | float | str:
+    sign = -1 if plain[0] == "-" else 1
+    digits = plain.lstrip("+-")
     if digits[0] == "0" and digits[1:].isdigit():
         digits = f"0o{digits[1:]}"
-    value = sign * int(digits, 0)
-    return value if -(2**63) <= value < 2**64 else float(value)
+    try:
+        value = sign * int(digits, 0)
+        return value if -(2**63) <= value < 2**64 else float(value)
+    except (OverflowError, ValueError):  # hundreds of digits: text, as for goyaml
+        return text
 
 
 class _Loader(_Base):  # type: ignore[misc] # PyYAML's C loader is a type only when it is built

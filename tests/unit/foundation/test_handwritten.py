@@ -100,6 +100,13 @@ def test_aliases_that_grow_without_end_stay_small() -> None:
         handwritten.parse("\n".join(lines).encode(), Voyage, name="voyage.yaml")
 
 
+def test_aliases_under_keys_that_stand_twice_stay_small() -> None:
+    lines = ["ship: a", "legs: []", "a0: &a0 {k: 1, k: 2}"]
+    lines += [f"a{n}: &a{n} {{k: *a{n - 1}, k: *a{n - 1}}}" for n in range(1, 40)]
+    with pytest.raises(HandwrittenError, match="more than 100,000 values"):
+        handwritten.parse("\n".join(lines).encode(), Voyage, name="voyage.yaml")
+
+
 def test_a_check_adds_what_a_schema_can_not_say() -> None:
     def long_enough(voyage: Voyage, lines: Lines) -> Iterator[Problem]:
         if not voyage.legs:

@@ -75,6 +75,11 @@ def test_an_alias_bomb_is_refused() -> None:
         documents("\n".join(lines))
 
 
+@pytest.mark.parametrize("digits", ["1" * 400, "1" * 5000, "0" + "1" * 5000, "0b" + "1" * 2000])
+def test_a_number_without_end_is_text(digits: str) -> None:
+    assert documents(f"a: {digits}") == [{"a": digits}]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
