@@ -111,7 +111,10 @@ def load_carried(
     client.ping()
     origin, digest = client.settings.origin, verdict.digest
     places = local_registry.repositories(release, target)
-    with uploads.remembered(state.folder, origin) as on_their_way:
+    with (
+        uploads.remembered(state.folder, origin) as on_their_way,
+        local_registry.naming_repositories(client, places),
+    ):
         done = delivery.deliver(
             carrier,
             release,

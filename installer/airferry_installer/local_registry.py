@@ -7,13 +7,14 @@ host and path (`docker.io/library/redis`, `127.0.0.1-5000/shop/web`), charts and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from airferry_archive.release import Image, Release
-from airferry_foundation.errors import ImageReferenceError
+from airferry_foundation.errors import ImageReferenceError, RegistryMissingError
 from airferry_installer.site import Registry, Site, VendorRegistry
-from airferry_registry import credentials, references
+from airferry_registry import answers, credentials, references
 from airferry_registry.client import RegistryClient
 from airferry_registry.credentials import Credentials
 from airferry_registry.references import LocalNames
@@ -71,6 +72,19 @@ def repositories(release: Release, registry: Registry) -> Mapping[str, str]:
             )
         found[one] = local
     return found
+
+
+@contextmanager
+def naming_repositories(client: RegistryClient, places: Mapping[str, str]) -> Iterator[None]:
+    """Where the registry wants repositories made first: name all of them, not just the first."""
+    try:
+        yield
+    except RegistryMissingError as error:
+        if not error.hint.startswith(answers.CREATE_FIRST):
+            raise
+        names = sorted({client.settings.repository(place) for place in places.values()})
+        listed = ", ".join(names)
+        raise RegistryMissingError(error.message, f"{answers.CREATE_FIRST}{listed}") from None
 
 
 def local_image(registry: Registry, image: Image) -> str:

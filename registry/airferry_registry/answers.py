@@ -117,10 +117,16 @@ def _tls(error: ssl.SSLError, origin: str) -> RegistryUnreachableError:
     )
 
 
-def refusal(response: Response, origin: str, what: str, *, login: str = "") -> RegistryError:
+CREATE_FIRST = "This registry makes no repository by itself. Create there first: "
+
+
+def refusal(
+    response: Response, origin: str, what: str, *, login: str = "", pushing_to: str = ""
+) -> RegistryError:
     """The error for an answer that is not the one that was hoped for; the body is read, capped.
 
-    `login` is who we were, for the words of 401 and 403.
+    `login` is who we were, for the words of 401 and 403; `pushing_to` the repository that something
+    was sent to.
     """
     said = _said(response)
     status = response.status
@@ -132,10 +138,8 @@ def refusal(response: Response, origin: str, what: str, *, login: str = "") -> R
         return RegistryDeniedError(
             f"{place}: {who} (403{said})", "Ask for the right, or log in as somebody who has it."
         )
-    if status == 404:
-        return RegistryMissingError(
-            f"{place}: it is not there (404{said})", "Check the name and the tag or digest."
-        )
+    if found := _about_place(status, said, place, pushing_to):
+        return found
     if status == 400 and "HTTPS" in said:
         return RegistryError(f"{place}: it speaks TLS, not plain HTTP", "Drop plain_http.")
     if status == 429 or status >= 500:
@@ -144,6 +148,33 @@ def refusal(response: Response, origin: str, what: str, *, login: str = "") -> R
             "It stayed so over several tries. Try later, and look at the registry's log.",
         )
     return RegistryError(f"{place}: unexpected answer {status}{said}", "Is this an OCI registry?")
+
+
+def _about_place(status: int, said: str, place: str, pushing_to: str) -> RegistryError | None:
+    """The error where what was named is not there, or can't be; None for anything else."""
+    if status == 404 and pushing_to and "NAME_UNKNOWN" in said:
+        return RegistryMissingError(
+            f"{place}: there is no such repository (404{said})", f"{CREATE_FIRST}{pushing_to}"
+        )
+    if status in {400, 404} and "NAME_INVALID" in said:
+        return RegistryError(
+            f"{place}: it takes no such path ({status}{said})",
+            "Where it allows no nested paths, set `flatten: true` for it in site.yaml; to publish, "
+            "name a shorter path.",
+        )
+    if status == 404:
+        return RegistryMissingError(
+            f"{place}: it is not there (404{said})", "Check the name and the tag or digest."
+        )
+    return None
+
+
+def token_ended(origin: str, what: str) -> RegistryUnreachableError:
+    """The error for a 401 in the middle of bytes that flow by: they can be sent again."""
+    return RegistryUnreachableError(
+        f"registry {origin}: {what}: its token ended while bytes were on their way (401)",
+        "Give the same command again; it goes on where it was.",
+    )
 
 
 def denied(origin: str, what: str, *, login: str = "") -> RegistryDeniedError:

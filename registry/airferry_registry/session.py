@@ -47,6 +47,13 @@ class Call:
         """Whether it can be sent twice: a body that flows by can't."""
         return self.body is None or isinstance(self.body, bytes)
 
+    @property
+    def pushing_to(self) -> str:
+        """The repository that it sends something to, '' if it only asks."""
+        first = self.scopes[0] if self.scopes else ""
+        name, _, right = first.removeprefix("repository:").rpartition(":")
+        return name if right == "pull,push" else ""
+
 
 class Session:
     """Sends calls to a registry, and to hosts that it points to, without our credentials."""
@@ -120,9 +127,23 @@ class Session:
         raise AssertionError  # pragma: no cover - the last attempt returned or raised
 
     def refusal(self, call: Call, response: Response) -> RegistryError:
-        """The error for an answer to `call`; the connection is given up."""
+        """The error for an answer to `call`; the connection is given up.
+
+        A HEAD is asked again as a GET, since only that one's answer has words.
+        """
+        if call.method == "HEAD" and response.status not in {401, 403}:
+            told = self.send(replace(call, method="GET"))
+            if told.status == response.status:
+                response, told = told, response
+            told.close()
         try:
-            return answers.refusal(response, self.origin, call.what, login=self._authority.name)
+            return answers.refusal(
+                response,
+                self.origin,
+                call.what,
+                login=self._authority.name,
+                pushing_to=call.pushing_to,
+            )
         finally:
             _discard(response)
 
@@ -149,8 +170,14 @@ class Session:
         if response.status != 401 or not own:
             return response
         challenge = tokens.read_challenge(response.headers.get("WWW-Authenticate", ""))
-        if (header or "").startswith("Basic ") or not call.repeatable:
+        if (header or "").startswith("Basic "):
             return response
+        if not call.repeatable:
+            if header is None:
+                return response
+            _discard(response)
+            self._authority.forget(call.scopes)
+            raise answers.token_ended(self.origin, call.what)
         _discard(response)
         return self._following(call, self._authority.answer(challenge, call.scopes, call.what))
 

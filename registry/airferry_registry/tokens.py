@@ -91,6 +91,11 @@ class Authority:
             return token.header
         return self.answer(challenge, scopes, what) if challenge else None
 
+    def forget(self, scopes: tuple[str, ...]) -> None:
+        """The registry takes this token no more, whatever its realm said about its life."""
+        with self._lock:
+            self._tokens.pop(scopes, None)
+
     def answer(self, challenge: Challenge, scopes: tuple[str, ...], what: str) -> str:
         """The header that answers a 401. RegistryDeniedError where we have none."""
         if challenge.scheme == "basic":
