@@ -6,8 +6,8 @@ interruption, it goes on from the blobs that are in OUT.partial.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airferry_archive import generated
@@ -17,12 +17,15 @@ from airferry_archive.release import MAX_BYTES, Blob, Release
 from airferry_archive.selection import carriage_of
 from airferry_archive.writer import BundleWriter
 from airferry_bundler import content as contents
+from airferry_bundler import disk as disks
 from airferry_bundler import lock as locks
 from airferry_bundler import release as releases
 from airferry_bundler import signed_release, signing_keys
 from airferry_bundler.bases import EVERYTHING, Selection
 from airferry_bundler.charts import carried_charts
 from airferry_bundler.content import LocalContent
+from airferry_bundler.evidence import kept
+from airferry_bundler.evidence.blob_cache import BlobCache
 from airferry_bundler.lock import Lock
 from airferry_bundler.origins import Origins
 from airferry_bundler.own_files import packed_blobs
@@ -59,21 +62,26 @@ def build(
     out: Path,
     *,
     selection: Selection = EVERYTHING,
+    sources: Sequence[Path] = (),
     progress: Progress = SILENT,
     workers: int = WORKERS,
 ) -> Built:
     """Write the bundle of a locked, released and signed spec to `out` (a file or a folder).
 
-    `selection` says which of its blobs it carries. Raises LockOutdatedError, ThresholdError and the
-    like before anything is written.
+    `selection` says which of its blobs it carries. `sources` are bundles, layouts, archives and
+    folders that are asked for blobs before any registry (see `disk`). Raises LockOutdatedError,
+    ThresholdError and the like before anything is written.
     """
     ready = prepare(spec_file, selection)
     release, carried = ready.release, ready.carried
     path = bundle_path(out, release, delta=carried is not None)
-    with BundleWriter.open(path, ready.header, progress=progress) as writer:
+    with (
+        disks.opened(sources, release.blobs) as disk,
+        BundleWriter.open(path, ready.header, progress=progress) as writer,
+    ):
         blobs = tuple(member.blob for member in writer.layout.members.values())
         settled = sum(blob.size for blob in blobs) - sum(blob.size for blob in writer.missing())
-        deliver = ready.supply.deliver
+        deliver = replace(ready.supply, disk=disk).deliver
         fill(writer, deliver, progress=progress, settled=settled, workers=workers)
         writer.finish()
     return Built(
@@ -107,7 +115,12 @@ def prepare(spec_file: SpecFile, selection: Selection = EVERYTHING) -> Ready:
     data = _release_file(spec_file.folder, lock)
     signed = signed_release.judge(spec_file.folder, lock.release, data, cosigns.available())
     carried = selection.of(lock.release, digest(data))
-    supply = Supply(_packed(spec_file, lock, content), Origins(spec_file), lock.origins)
+    supply = Supply(
+        _packed(spec_file, lock, content),
+        Origins(spec_file),
+        lock.origins,
+        cache=BlobCache.of_user() if spec_file.spec.evidence.sbom else None,
+    )
     header = _header(lock.release, signed, carried)
     return Ready(lock.release, header, supply, carried, signed.signers)
 
@@ -138,7 +151,7 @@ def _fresh_lock(spec_file: SpecFile) -> tuple[Lock, LocalContent]:
     lock = locks.read(spec_file.folder)
     content = contents.gather(spec_file)
     locks.expect_fit(lock, spec_file, content.sources)
-    return lock, content
+    return lock, replace(content, evidence=kept.read(spec_file.folder, lock.release))
 
 
 def _release_file(folder: Path, lock: Lock) -> bytes:

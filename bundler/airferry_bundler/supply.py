@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from airferry_archive.release import Blob
+from airferry_bundler.disk import NOTHING, Disk
+from airferry_bundler.evidence.blob_cache import BlobCache
 from airferry_bundler.origins import Origins
 from airferry_bundler.spec import LOCAL_IMAGES
 from airferry_bundler.stores import Store
@@ -17,11 +19,17 @@ from airferry_registry.streams import Taker
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """`packed` are bytes that we made ourselves; `places` are the lock's `origins`."""
+    """`packed` are bytes that we made ourselves; `places` are the lock's `origins`.
+
+    `disk` is what lies on this machine already: it is asked before them. `cache` may
+    hold layers that `lock` has read.
+    """
 
     packed: Mapping[str, bytes]
     origins: Origins
     places: Mapping[str, tuple[str, ...]]
+    disk: Disk = NOTHING
+    cache: BlobCache | None = None
 
     def deliver(self, blob: Blob, taker: Taker, task: Task) -> None:
         """Give a blob's bytes to `taker`, from where it is on; `task` is told of each chunk.
@@ -33,6 +41,11 @@ class Supply:
             rest = memoryview(data)[taker.taken :]
             taker.write(rest)
             task.advance(len(rest))
+            return
+        if self.disk.give(blob, taker, task):
+            return
+        if self.cache is not None and self.cache.holds(blob):
+            self.cache.deliver(blob, taker, task)
             return
         missing: RegistryMissingError | MissingInputError | None = None
         for store in self._stores(blob):

@@ -33,6 +33,14 @@ def build(
     only: Annotated[
         Path | None, typer.Option(help="Carry just what a need.json of the customer's lists.")
     ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="Take what is in here before asking a registry: an earlier bundle, an OCI layout, "
+            "a tar of docker save, or a folder of such and of blobs (repeatable).",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Downloads at once.")] = 4,
     output: OutputOption = Format.text,
 ) -> None:
@@ -61,6 +69,7 @@ def build(
         read,
         out,
         selection=bases.read_selection(without or (), only, note=out_put.progress.note),
+        sources=source or (),
         progress=out_put.progress,
         workers=workers,
     )
