@@ -124,6 +124,8 @@ def _carried_files(spec: Spec, folder: Path) -> Iterator[Mistake]:
     for key, single in (("catalogue", spec.catalogue), ("thresholds", spec.thresholds)):
         if single is not None:
             yield from _carried(single, folder, (key,))
+    for number, wanted in enumerate(spec.verify):
+        yield from _file(wanted.key, folder, ("verify", number, "key"))
     if spec.catalogue is not None and (folder / spec.catalogue).is_file():
         yield from _catalogue(folder / spec.catalogue)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from airferry_bundler.spec import ManifestSource, SpecFile, manifests_name, value_set
 from airferry_foundation import files
@@ -21,18 +22,29 @@ _YAML = {".yaml", ".yml"}
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """A document about the release or one of its images (`about`, a digest), made at `lock`."""
+
+    title: str
+    data: bytes
+    kind: Literal["sbom", "provenance"]
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LocalContent:
     """What lies beside the spec.
 
     `sources`: each path of the spec to the digest of what it gave; `packages`: chart path to .tgz;
     `streams`: manifests entry to its YAML stream; `files`: path to bytes, of values (also those
-    that are only rendered with) and of files that are carried.
+    that are only rendered with) and of files that are carried; `evidence`: what `lock` found out.
     """
 
     sources: dict[str, str]
     packages: dict[str, bytes]
     streams: dict[str, bytes]
     files: dict[str, bytes]
+    evidence: tuple[Evidence, ...] = ()
 
 
 def gather(spec_file: SpecFile) -> LocalContent:
@@ -59,6 +71,7 @@ def _named(spec_file: SpecFile) -> Iterator[str]:
             yield from value_set(entry)
     yield from spec.files
     yield from filter(None, (spec.catalogue, spec.thresholds))
+    yield from (one.key for one in spec.verify)
 
 
 def chart_package(path: Path) -> bytes:

@@ -12,11 +12,14 @@ import msgspec
 from airferry_archive.release import Release
 from airferry_bundler import content as contents
 from airferry_bundler import lock as locks
-from airferry_bundler import signed_release
+from airferry_bundler import signed_release, upstream
 from airferry_bundler.assemble import Circumstances, assemble
 from airferry_bundler.carried import CarriedImage, origins
 from airferry_bundler.charts import carried_charts
+from airferry_bundler.content import Evidence, LocalContent
 from airferry_bundler.discover import Discovered, discover
+from airferry_bundler.evidence import gathering, kept
+from airferry_bundler.evidence.image_sboms import Found as Listable
 from airferry_bundler.lock import Lock
 from airferry_bundler.origins import Origins, Place
 from airferry_bundler.referring import referrers_of
@@ -38,9 +41,11 @@ class Found:
     lock: Lock
     folder: Path
     notes: tuple[str, ...]
+    evidence: tuple[Evidence, ...] = ()
 
     def write(self) -> Path:
-        """Write it beside the spec."""
+        """Write it beside the spec, and the evidence that it names into `evidence/`."""
+        kept.write(self.folder, self.evidence)
         return locks.write(self.folder, self.lock)
 
 
@@ -61,17 +66,25 @@ def make(spec_file: SpecFile, *, progress: Progress = SILENT) -> Found:
     added = _added(listed, found)
     wanted = [*listed, *(places.place(ImageSource(ref=name)) for name in added)]
     images = _resolve_all(wanted, found, spec, progress)
-    release = with_members(assemble(spec, content, images, charts, circumstances))
-    _expect_grammar(release)
-    lock = Lock(
-        schema="airferry.lock/v1",
-        spec=locks.spec_digest(spec),
-        sources=content.sources,
-        origins=origins(spec.product, images, charts),
-        unrendered=tuple(sorted(found.unrendered)),
-        release=release,
-    )
-    return Found(lock, folder, (*notes, *_notes(listed, added, found)))
+    verified = upstream.verify(spec_file, images)
+
+    def draft(local: LocalContent) -> Lock:
+        return Lock(
+            schema="airferry.lock/v1",
+            spec=locks.spec_digest(spec),
+            sources=local.sources,
+            origins=origins(spec.product, images, charts),
+            unrendered=tuple(sorted(found.unrendered)),
+            release=with_members(assemble(spec, local, images, charts, circumstances)),
+        )
+
+    stored = [Listable(*pair) for pair in zip(images, (w.store for w in wanted), strict=True)]
+    content = gathering.gather(spec, content, stored, draft, verified=verified, progress=progress)
+    lock = draft(content)
+    _expect_grammar(lock.release)
+    notes += tuple(f"signed upstream, by {one.key}: {one.image}" for one in verified)
+    notes += tuple(f"verify: no image is called {p}" for p in upstream.unused(spec_file, images))
+    return Found(lock, folder, (*notes, *_notes(listed, added, found)), content.evidence)
 
 
 def _circumstances(spec_file: SpecFile) -> tuple[Circumstances, tuple[str, ...]]:

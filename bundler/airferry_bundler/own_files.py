@@ -14,7 +14,9 @@ from airferry_bundler.spec import Spec
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import InputError
 
-Kind = Literal["values", "schema", "manifests", "docs", "catalogue", "thresholds"]
+Kind = Literal[
+    "values", "schema", "manifests", "docs", "catalogue", "thresholds", "sbom", "provenance"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def _own_files(
         yield OwnFile(path, content.files[path], "docs")
     if spec.catalogue:
         yield OwnFile(spec.catalogue, content.files[spec.catalogue], "catalogue")
+    for one in content.evidence:
+        yield OwnFile(one.title, one.data, one.kind, one.about)
     if spec.thresholds:
         yield OwnFile(spec.thresholds, content.files[spec.thresholds], "thresholds")
 

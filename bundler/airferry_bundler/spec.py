@@ -123,6 +123,27 @@ class Registry(Written, frozen=True, kw_only=True):
     client_key: Text | None = None
 
 
+class Verify(Written, frozen=True, kw_only=True):
+    """Images that must be signed where they come from: a pattern of names, and whose key.
+
+    `*` stands for anything, also for slashes. An image that several entries fit must satisfy each.
+    """
+
+    images: Text
+    key: RelativePath
+
+
+class Evidence(Written, frozen=True, kw_only=True):
+    """What `lock` finds out about the supply chain, to travel along.
+
+    `sbom`: a list of what is in each image and in the release, in CycloneDX and SPDX; reads all
+    layers once. `provenance`: from what the release was put together (SLSA).
+    """
+
+    sbom: bool = False
+    provenance: bool = False
+
+
 class Telemetry(Written, frozen=True, kw_only=True):
     """Public age keys that telemetry is sealed to: region, purpose, key."""
 
@@ -155,6 +176,8 @@ class Spec(Written, frozen=True, kw_only=True):
     catalogue: RelativePath | None = None
     thresholds: RelativePath | None = None
     telemetry: Telemetry | None = None
+    verify: tuple[Verify, ...] = ()
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
     registries: dict[Text, Registry] = msgspec.field(default_factory=dict)
 
 

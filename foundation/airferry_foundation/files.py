@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from airferry_foundation.errors import (
     InputError,
@@ -85,6 +86,20 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     if path.exists():
         raise InputError(f"{path} exists already", "Choose another name, or move it away first.")
     write_atomic(path, data, mode=mode)
+
+
+@contextmanager
+def fresh(path: Path) -> Iterator[BinaryIO]:
+    """A file written piece by piece: it has its name after the body, and is gone if that fails."""
+    with media_errors(path):
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 def make_folder(path: Path, *, private: bool = False) -> Path:

@@ -26,6 +26,7 @@ NEEDS = {
     "cosign": Need((3, 0, 4), ("version",), "to sign, and to check signatures a second time"),
     "helm": Need((3, 14), ("version", "--short"), "to render charts"),
     "kubectl": Need((1, 28), ("version", "--client"), "to reach the cluster with your own login"),
+    "syft": Need((1, 0), ("version",), "to list what is in images (SBOM)"),
     "ssh-keygen": Need((), (), "to check and make SSH signatures by hand"),
 }
 

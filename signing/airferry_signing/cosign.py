@@ -7,7 +7,7 @@ a terminal, cosign reads standard input to its end. cosign's exit code alone dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,14 @@ _NO_SERVICES = (
     b'"rekorTlogConfig":{},"tsaConfig":{}}'
 )
 _TIMEOUT = 60  # seconds; signing takes 0.3 of one
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAnswer:
+    """The payloads of the signatures that hold, as JSON (b"" if none does), and cosign's words."""
+
+    payloads: bytes
+    complaint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,18 @@ class Cosign:
             command += ["--insecure-ignore-tlog=true", folder / "document"]
             done = process.run(command, environment={"COSIGN_PASSWORD": ""}, timeout=_TIMEOUT)
         return done.code == 0
+
+    def image_signatures(self, image: str, key: Path, registry: Sequence[str]) -> ImageAnswer:
+        """What cosign says about signatures of `host/path@digest` by a public key; needs no log.
+
+        `registry` are cosign's own options for reaching it; logins are found as docker's are. Both
+        forms count: bundles that refer to the image, and those under the tag `sha256-<hex>.sig`.
+        """
+        with _settings() as (_, settings):
+            command: list[str | Path] = [self.path, "verify", *settings, "--key", key]
+            command += ["--insecure-ignore-tlog=true", *registry, image]
+            done = process.run(command, inherit=True, timeout=_TIMEOUT)
+        return ImageAnswer(done.stdout if done.code == 0 else b"", done.complaint)
 
     def _run(self, arguments: list[str], passphrase: str, *, folder: Path | None = None) -> bytes:
         done = process.run(

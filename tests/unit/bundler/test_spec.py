@@ -106,9 +106,9 @@ def test_three_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> Non
     assert found[2] == "line 6: unknown key 'image'; did you mean 'images'?"
 
 
-def test_verify_is_not_known_yet_rather_than_ignored(tmp_path: Path) -> None:
-    found = mistakes(tmp_path, "verify: []\n")
-    assert found[0].startswith("line 6: unknown key 'verify'")
+def test_a_key_that_verify_names_must_be_there(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, 'verify: [{images: "docker.io/acme/*", key: upstream.pub}]\n')
+    assert found == ["line 6: upstream.pub does not exist"]
 
 
 def test_missing_files_are_named_each(tmp_path: Path) -> None:

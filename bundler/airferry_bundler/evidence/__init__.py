@@ -1,0 +1,1 @@
+"""What `lock` finds out about the supply chain: SBOMs and provenance, which travel along."""
