@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -372,3 +375,51 @@ def test_one_way_must_be_chosen(tmp_path: Path, start_registry: Start) -> None:
     customer = fetcher(product, tmp_path / "c", registry.address, registry.address)
     for more in ((), ("-o", "x.tar.zst", "--into-registry")):
         assert customer.run("fetch", f"oci://{registry.address}/a", *more).code == 2
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "publish-and-fetch.md"
+
+
+@pytest.mark.program("oras")
+def test_the_page_can_be_followed(tmp_path: Path, start_registry: Start) -> None:
+    registry = start_registry()
+    product = made(tmp_path / "v", registry.address)
+    product.build()
+    customer = fetcher(product, tmp_path / "c", registry.address, registry.address)
+    script = "\n".join(
+        re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    )
+    script = script.replace("registry.example", registry.address)
+    script = script.replace("oras pull", f"{program('oras')} pull --plain-http")
+    state = {"AIRFERRY_STATE": str(customer.folder / "state")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", script],
+        cwd=product.folder,
+        env={**customer.variables(), **state, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (product.folder / "shop-1.4.0.tar.zst").read_bytes() == product.bundle.read_bytes()
+
+
+def test_a_delta_is_published_only_over_its_base(tmp_path: Path, start_registry: Start) -> None:
+    registry = start_registry()
+    product = made(tmp_path / "v", registry.address)
+    product.build()
+    delta = tmp_path / "delta.tar.zst"
+    words = ("build", "-f", product.folder, "-o", delta, "--without", product.bundle)
+    assert bundler(*words).code == 0
+    target = f"oci://{registry.address}/out/shop"
+    ran = publish(product, target, delta)
+    assert ran.code == 33
+    assert "which is a delta" in ran.stderr
+    assert client_of(registry.address).has_manifest("out/shop", "1.4.0") is None
+    assert publish(product, target, product.bundle).code == 0
+    again = publish(product, target, delta)
+    assert again.code == 0, again.stderr
+    assert again.answer["sent"] == 0

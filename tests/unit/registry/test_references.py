@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from airferry_foundation.errors import ImageReferenceError
-from airferry_registry.references import LocalNames, Reference, local_repository, parse
+from airferry_registry.references import (
+    LocalNames,
+    Reference,
+    local_repository,
+    parse,
+    parse_oci,
+)
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -86,3 +92,25 @@ def test_flattening_can_collide_where_paths_do_not() -> None:
 def test_a_foreign_image_has_no_local_name() -> None:
     with pytest.raises(ImageReferenceError, match="no image of this release"):
         LocalNames.of(["a:1"]).repository("b:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("oci://registry.example/a/b", ("registry.example", "a/b", None, None)),
+        ("oci://localhost:5000/a:1.0", ("localhost:5000", "a", "1.0", None)),
+        (f"oci://registry/a@{DIGEST}", ("registry", "a", None, DIGEST)),
+        (f"oci://registry/a:1@{DIGEST}", ("registry", "a", "1", DIGEST)),
+    ],
+)
+def test_addresses_of_repositories(text: str, parts: tuple[str, str, str | None, str]) -> None:
+    assert parse_oci(text) == Reference(*parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a/b", "oci://", "oci://a", "oci://a/", "oci:///a", "oci://a/B", "oci://a/b@x", "http://a/b"],
+)
+def test_what_is_no_address_of_a_repository(text: str) -> None:
+    with pytest.raises(ImageReferenceError):
+        parse_oci(text)
