@@ -80,8 +80,9 @@ def _facts(old: Release, new: Release) -> Iterable[Change]:
 
 def _parts(old: Release, new: Release) -> Iterable[Change]:
     for part, entries in (
-        ("image", _images), ("chart", _charts), ("manifests", _manifests), ("input", _inputs),
-        ("generated", _generated), ("tool", _tools), ("attachment", _attachments),
+        ("image", _images), ("referrer", _referrers), ("chart", _charts),
+        ("manifests", _manifests), ("input", _inputs), ("generated", _generated),
+        ("tool", _tools), ("attachment", _attachments),
     ):  # fmt: skip
         before, after = entries(old), entries(new)
         for name in sorted(before.keys() | after.keys()):
@@ -98,6 +99,17 @@ def _images(release: Release) -> Mapping[str, str]:
         platforms = ", ".join(sorted(image.platforms))
         named.setdefault(repository, []).append(f"{tag} {short(image.digest)} ({platforms})")
     return {repository: "; ".join(sorted(tags)) for repository, tags in named.items()}
+
+
+def _referrers(release: Release) -> Mapping[str, str]:
+    """Signatures and the like, by what they are about."""
+    names = {image.digest: image.name for image in release.images}
+    names |= {one: image.name for image in release.images for one in image.platforms.values()}
+    found: dict[str, list[str]] = {}
+    for one in release.referrers:
+        about = names.get(one.subject, short(one.subject))
+        found.setdefault(about, []).append(f"{one.kind} {short(one.digest)}")
+    return {about: "; ".join(sorted(several)) for about, several in found.items()}
 
 
 def _split_tag(name: str) -> tuple[str, str]:

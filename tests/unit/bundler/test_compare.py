@@ -14,6 +14,7 @@ from airferry_archive.release import (
     Input,
     InputTarget,
     Manifests,
+    Referrer,
     Release,
     Requires,
 )
@@ -116,3 +117,15 @@ def test_each_part_is_compared(parts: dict[str, object], part: str, name: str) -
 def test_what_was_not_there_is_called_none() -> None:
     [change] = compare(BASE, changed(upgrade_from=">=0.9.0")).changes
     assert change == Change("release", "upgrade_from", "none", ">=0.9.0")
+
+
+def test_a_signature_that_comes_along_is_a_change() -> None:
+    signature = Referrer(subject=A, digest=C, kind="application/x-signature")
+    found = compare(BASE, changed(referrers=(signature,)))
+    assert not found.same
+    [change] = found.changes
+    assert (change.part, change.name) == ("referrer", "docker.io/library/redis:7.2")
+    assert (change.action, change.before) == ("added", "")
+    assert "application/x-signature" in change.after
+    elsewhere = Referrer(subject=C, digest=C, kind="k")
+    assert compare(changed(referrers=(elsewhere,)), BASE).changes[0].action == "removed"

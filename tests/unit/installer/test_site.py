@@ -103,3 +103,15 @@ def test_the_examples_in_its_comments_hold_too(tmp_path: Path) -> None:
     site = read(tmp_path, "\n".join(lines))
     assert site.environment("production").kubernetes.context == "prod"
     assert "inputs" in yaml.safe_load("\n".join(lines))["environments"]["production"]
+
+
+def test_registries_of_vendors(tmp_path: Path) -> None:
+    reached = 'registries: {"registry.example:5000": {ca: vendor.pem}}\n'
+    site = read(tmp_path, GOOD + reached)
+    assert site.registries["registry.example:5000"].ca == "vendor.pem"
+    for bad, words in (
+        ("client_key: k.pem", "belong together"),
+        ("ca: c.pem, plain_http: true", "no use for certificates"),
+    ):
+        with pytest.raises(HandwrittenError, match=words):
+            read(tmp_path, GOOD + reached.replace("ca: vendor.pem", bad))
