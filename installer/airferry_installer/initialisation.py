@@ -104,7 +104,7 @@ def _learn(state: StateFolder, site_path: Path, pinned: LineTrust) -> None:
             raise RootError(
                 f"{state.folder} trusts another root of {pinned.product}: number "
                 f"{known.chain.number}, fingerprint {known.chain.fingerprint}",
-                "Pinning anew would undo what is remembered. Use another --state folder, and find "
-                "out from the vendor which root is right.",
+                "Find out from the vendor, by telephone, which root is right. Only if root keys "
+                "were lost: init --repin.",
             )
         state.use_site(site_path)

@@ -96,6 +96,11 @@ def owners(policy: Policy) -> dict[str, str]:
     }
 
 
+def signers(policy: Policy, document: bytes, signatures: Iterable[bytes]) -> frozenset[str]:
+    """The people of a policy who signed a document; what is no signature of theirs is nobody's."""
+    return frozenset(_signers(owners(policy), document, signatures))
+
+
 def judge_successor(current: bytes, offered: bytes, signatures: Iterable[bytes]) -> Policy:
     """The offered policy, if it may follow the current one; ApprovalError otherwise."""
     old, new = read(current, name="the policy in force"), read(offered, name="the new policy")

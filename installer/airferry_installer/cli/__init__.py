@@ -14,6 +14,7 @@ COMMANDS: tuple[str, ...] = (
     "fetch",
     "channel",
     "entitlement",
+    "attachments",
     "plan",
     "request",
     "approve",

@@ -10,11 +10,13 @@ import typer
 
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
+from airferry_installer.cli.asking import YesOption, confirm
 
 
 @app.command("init")
 def init(
     context: typer.Context,
+    *,
     vendor_root: Annotated[Path, typer.Option(help="The vendor's newest root (roots/<n>.json).")],
     fingerprint: Annotated[
         str, typer.Option(help="Its fingerprint, sha256:…, as the vendor told it on another way.")
@@ -23,6 +25,15 @@ def init(
         Path | None,
         typer.Option(help="Your site file; without it, at a terminal, you are asked."),
     ] = None,
+    repin: Annotated[
+        bool,
+        typer.Option("--repin", help="Trust this root in place of the chain that is trusted now."),
+    ] = False,
+    decision: Annotated[
+        Path, typer.Option(help="--repin under a policy: the decision that people sign.")
+    ] = Path("repin.json"),
+    reason: Annotated[str, typer.Option(help="--repin: why, for the decision.")] = "",
+    yes: YesOption = False,
     output: OutputOption = Format.text,
 ) -> None:
     """Make the state folder: pin the vendor's root, take up the site, make keys.
@@ -32,10 +43,19 @@ def init(
     telemetry home one day. Given again, it takes up another site file or a further product.
 
         airferry-installer init --site site.yaml --vendor-root root.json --fingerprint sha256:…
+
+    When the vendor has lost too many root keys, --repin trusts a new chain. Under a policy the
+    first call writes a decision, the people sign it, and the second call carries it out:
+
+        airferry-installer init --repin --vendor-root new.json --fingerprint sha256:…
+        airferry-installer policy sign repin.json --key ~/.ssh/id_ed25519
     """
     from airferry_installer import initialisation
 
     out = Output(output)
+    if repin:
+        _repin(out, state_folder(context), vendor_root, fingerprint, (decision, reason, yes))
+        return
     path = site or _asked(out, vendor_root)
     made = initialisation.initialise(state_folder(context), path, vendor_root, fingerprint)
     done = "was there already; it was brought up to date" if made.again else "is made"
@@ -58,6 +78,48 @@ def init(
             "enrolment": str(made.enrolment),
             "enrolment_fingerprint": made.enrolment_fingerprint,
             "again": made.again,
+        }
+    )
+
+
+def _repin(
+    out: Output, folder: Path, root: Path, fingerprint: str, how: tuple[Path, str, bool]
+) -> None:
+    """Trust another chain, or write the decision on it."""
+    from airferry_installer import initialisation, repinning
+    from airferry_installer.state import StateFolder
+
+    decision, reason, yes = how
+    done = repinning.repin(
+        StateFolder.open(folder),
+        initialisation.read_pinned(root, fingerprint),
+        decision=decision,
+        reason=reason,
+        confirm=lambda question: confirm(question, yes=yes),
+    )
+    if done.to_sign is not None:
+        out.say(
+            f"nothing is changed yet: {done.to_sign} waits for {done.demanded} people", style="bold"
+        )
+        out.say(f"each: airferry-installer policy sign {done.to_sign} --key KEY")
+        out.say("then give the same command again")
+        out.answer({"repinned": False, "decision": str(done.to_sign), "demanded": done.demanded})
+        raise typer.Exit(1)
+    chain = done.line.chain
+    out.say(
+        f"{done.line.product} now trusts root {chain.number}, epoch {done.line.epoch}", style="bold"
+    )
+    out.say(f"  {chain.fingerprint}")
+    out.say(f"in place of {done.was}")
+    out.answer(
+        {
+            "repinned": True,
+            "product": done.line.product,
+            "root": chain.number,
+            "epoch": done.line.epoch,
+            "root_fingerprint": chain.fingerprint,
+            "was": done.was,
+            "people": done.people,
         }
     )
 

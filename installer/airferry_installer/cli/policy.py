@@ -102,22 +102,29 @@ def show(file: FileArgument, output: OutputOption = Format.text) -> None:
 
 @commands.command("sign")
 def sign(file: FileArgument, key: KeyOption, output: OutputOption = Format.text) -> None:
-    """Sign a policy that is to follow the one in force; the signature lies beside it.
+    """Sign a policy that is to follow the one in force, or a decision of `init --repin`.
 
-    As many people as the policy in force demands for a change sign the new one, each with their
-    own key; then it takes the old one's place at the next `plan` or `apply`.
+    As many people as the policy in force demands for a change sign, each with their own key; the
+    signatures lie beside the file. Then a new policy takes the old one's place at the next `plan`
+    or `apply`, and a decision is carried out by giving the same `init --repin` again.
 
         airferry-installer policy sign policy.json --key ~/.ssh/id_ed25519
     """
     from airferry_foundation import files
     from airferry_foundation.errors import InputError
+    from airferry_installer import repinning
     from airferry_installer.approving import acceptance
     from airferry_installer.approving import policy as policies
     from airferry_signing import sshsig
 
     out = Output(output)
     data = files.read_capped(file, policies.MAX_BYTES)
-    policies.read(data, name=str(file))
+    if repinning.SCHEMA.encode() in data:
+        decision = repinning.read(data, name=str(file))
+        out.say(f"trust {decision.wanted}", style="bold")
+        out.say(f"instead of {decision.trusted}, for {decision.product}: {decision.reason}")
+    else:
+        policies.read(data, name=str(file))
     private = private_key(key)
     free = [path for path in acceptance.signature_paths(file)[1:] if not path.exists()]
     if not free:

@@ -21,20 +21,37 @@ def check(release: Release, running: Running | None, kubernetes: str) -> None:
     _check_kubernetes(release, kubernetes)
     if running is None or running.version == release.version:
         return
-    now, wanted = versions.parse(running.version), versions.parse(release.version)
+    stops = _stops(release, running.version)
+    way = _way(release, running.version, stops)
+    if stops:
+        raise ReleaseRefusedError(
+            f"{release.product} {running.version} runs; {', '.join(stops)} may not be skipped on "
+            f"the way to {release.version}",
+            f"The way: {way}. Ask the vendor for the bundles that you lack.",
+        )
+    now = versions.parse(running.version)
     if release.upgrade_from is not None and not versions.within(now, release.upgrade_from):
         raise ReleaseRefusedError(
             f"{release.product} {running.version} runs; {release.version} may follow only "
             f"{release.upgrade_from}",
-            "Install a release in between first.",
+            f"The way: {way}. Ask the vendor for the bundles that you lack.",
         )
-    for stop in release.required_stops:
-        if now < versions.parse(stop) < wanted:
-            raise ReleaseRefusedError(
-                f"{release.product} {running.version} runs; {stop} may not be skipped on the way "
-                f"to {release.version}",
-                f"Install {stop} first.",
-            )
+
+
+def _stops(release: Release, running: str) -> list[str]:
+    """The stops that lie between what runs and the release, in order."""
+    now, wanted = versions.parse(running), versions.parse(release.version)
+    between = [stop for stop in release.required_stops if now < versions.parse(stop) < wanted]
+    return sorted(between, key=versions.parse)
+
+
+def _way(release: Release, running: str, stops: list[str]) -> str:
+    """What to install, one after another, as far as the release itself tells."""
+    steps = [running, *stops]
+    allowed = release.upgrade_from
+    if allowed is not None and not versions.within(versions.parse(steps[-1]), allowed):
+        steps.append(f"a version within {allowed}")
+    return " -> ".join([*steps, release.version])
 
 
 def _check_kubernetes(release: Release, found: str) -> None:

@@ -59,3 +59,27 @@ def test_a_step_that_is_too_wide_is_refused() -> None:
 def test_a_version_that_may_not_be_skipped_is_named() -> None:
     with pytest.raises(ReleaseRefusedError, match=r"1\.5\.0 may not be skipped"):
         requirements.check(release(required_stops=("1.5.0",)), running("1.4.0"), "v1.37.2")
+
+
+@pytest.mark.parametrize(
+    ("fields", "now", "way"),
+    [
+        ({"required_stops": ("1.5.0", "1.4.5")}, "1.4.0", "1.4.0 -> 1.4.5 -> 1.5.0 -> 2.0.0"),
+        ({"required_stops": ("1.5.0", "1.4.5")}, "1.4.5", "1.4.5 -> 1.5.0 -> 2.0.0"),
+        ({"upgrade_from": ">=1.6.0"}, "1.4.0", "1.4.0 -> a version within >=1.6.0 -> 2.0.0"),
+        (
+            {"upgrade_from": ">=1.6.0", "required_stops": ("1.5.0",)},
+            "1.4.0",
+            "1.4.0 -> 1.5.0 -> a version within >=1.6.0 -> 2.0.0",
+        ),
+        (
+            {"upgrade_from": ">=1.5.0", "required_stops": ("1.5.0",)},
+            "1.4.0",
+            "1.4.0 -> 1.5.0 -> 2.0.0",
+        ),
+    ],
+)
+def test_the_refusal_says_the_way(fields: dict[str, Any], now: str, way: str) -> None:
+    with pytest.raises(ReleaseRefusedError) as refused:
+        requirements.check(release(version="2.0.0", **fields), running(now), "v1.37.2")
+    assert f"The way: {way}." in str(refused.value.hint)
