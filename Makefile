@@ -19,7 +19,7 @@ STAMP := .venv/.made-from-lock
 export PYTHONPATH := $(CURDIR)/fixtures:$(CURDIR)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs demo test check lint types imports fmt docs bench clean
+.PHONY: help setup programs demo test check lint types imports fmt docs bench fuzz clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ verify.pyz: $(wildcard tools/verify/*.py tools/verify/airferry_verify/*.py) ## t
 bench: $(STAMP) ## measure against curl, skopeo and sha256sum (leaves .bench/; ARGS=--help)
 	@$(PROGRAMS) ensure --quiet --group vendor
 	@$(BIN)/python tests/bench $(ARGS)
+
+fuzz: $(STAMP) ## feed every reader changed input for SECONDS (300), findings go to .fuzz/
+	nice $(BIN)/python -m airferry_fixtures.fuzz.campaign --seconds $(or $(SECONDS),300) $(ARGS)
 
 clean: ## remove what was made here (the cache of programs stays)
 	rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -101,6 +101,8 @@ def load(data: bytes, *, name: str) -> Written:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         _refuse(name, [Problem(line, f"not YAML: {error.problem}")])
         raise AssertionError from None  # pragma: no cover - _refuse raised
+    except yaml.YAMLError as error:  # such as a control character, found before there are lines
+        raise HandwrittenError(f"{name}: not YAML: {str(error).splitlines()[0]}") from None
     except RecursionError:
         raise HandwrittenError(f"{name}: nested too deeply") from None
     if not isinstance(node, yaml.MappingNode):

@@ -93,6 +93,12 @@ def test_text_that_is_not_utf8_is_refused() -> None:
         handwritten.parse(b"ship: \xff\n", Voyage, name="voyage.yaml")
 
 
+@pytest.mark.parametrize("character", [b"\x00", b"\x0b", b"\x1b", b"\xef\xbf\xbe"])
+def test_a_control_character_is_told(character: bytes) -> None:
+    with pytest.raises(HandwrittenError, match="not YAML"):
+        handwritten.parse(b"ship: a" + character, Voyage, name="voyage.yaml")
+
+
 def test_aliases_that_grow_without_end_stay_small() -> None:
     lines = ["ship: a", "legs: []", "a0: &a0 [x, x]"]
     lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
