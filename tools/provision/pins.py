@@ -18,17 +18,18 @@ class Pin:
 
     name: str
     version: str
-    how: str  # "go", "wheel" or "deb"
+    how: str  # "go", "wheel", "npm" or "deb"
     groups: tuple[str, ...]  # "vendor", "cluster", "test"
     ask: tuple[str, ...]  # arguments that make the program tell its version; empty: any will do
     says: str  # regular expression that finds the version in the answer
     at_least: str
     seconds: int  # to build it cold on two cores
-    module: str = ""  # go: the folder in `tools/` with go.mod and go.sum
+    module: str = ""  # go, npm: the folder in `tools/` with go.mod and go.sum, or package-lock.json
     link_flags: str = ""  # go: without them the program does not know its version
     requirements: str = ""  # wheel: a file of `tools/wheels/`, with hashes
     machines: tuple[str, ...] = ()  # wheel: what `uname -m` may say; empty: anything
     package: str = ""  # go: import path of the command; deb: name of the Debian package
+    optional: bool = False  # outside CI a run without it goes on, and its tests are skipped
     install: bool = False  # deb: needs shared libraries, so apt-get must install it
     member: tuple[str, ...] = ()  # wheel, deb: where the binary is, archive in archive
 

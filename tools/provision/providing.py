@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from provision import debian, golang, wheels
+from provision import debian, golang, npm, wheels
 from provision.failures import ProvisionError
 from provision.finding import find
 from provision.locking import locked
@@ -58,6 +58,8 @@ def _bring(batch: list[Pin], progress: Progress) -> None:
         golang.build(batch, progress)
     elif batch[0].how == "wheel":
         wheels.fetch(batch[0], progress)
+    elif batch[0].how == "npm":
+        npm.install(batch[0], progress)
     else:
         debian.fetch(batch[0], progress)
 

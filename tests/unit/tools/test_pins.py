@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def test_every_wheel_is_pinned_by_version_and_hash(file: Path) -> None:
     text = file.read_text()
     assert re.search(r"^\S+==\S+ \\$", text, re.MULTILINE)
     assert re.search(r"--hash=sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+
+
+def test_every_npm_package_is_pinned_by_version_and_hash() -> None:
+    (pin,) = [pin for pin in PINS.values() if pin.how == "npm"]
+    lock = json.loads((TOOLS / pin.module / "package-lock.json").read_text())["packages"]
+    assert lock[f"node_modules/{pin.package}"]["version"] == pin.version
+    packages = [fields for name, fields in lock.items() if name]
+    assert all(one["integrity"].startswith("sha512-") for one in packages)
+    assert (TOOLS / pin.module / pin.name).is_file()
 
 
 def test_programs_of_one_batch_stand_together() -> None:

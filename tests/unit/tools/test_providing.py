@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import programs
 import pytest
 from provision import debian
 from provision.pins import load
@@ -35,3 +36,22 @@ def test_without_root_the_command_to_run_is_named(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     outcome = provide([load()["bsdtar"]])[0]
     assert outcome.hint == "Run: sudo apt-get install --no-install-recommends libarchive-tools"
+
+
+def test_without_node_it_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = provide([load()["sigstore-verify"]])[0]
+    assert outcome.path is None
+    assert "no node or no npm" in outcome.problem
+    assert "Install Node.js" in outcome.hint
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("1", 1)])
+def test_only_ci_demands_what_is_optional(
+    ci: str, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CI", ci)
+    assert programs.main(["ensure", "sigstore-verify"]) == code
