@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import programs
 import pytest
 from provision import debian
 from provision.pins import load
 from provision.providing import provide
+
+import programs
 
 
 def test_a_package_that_brings_too_old_a_program_is_explained(
