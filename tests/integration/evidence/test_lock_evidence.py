@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from airferry_bundler import locking
 from airferry_bundler.evidence.blob_cache import BlobCache
 from airferry_fixtures import images
 from airferry_fixtures.product_folder import ProductFolder, product_folder
+from airferry_fixtures.servers.programs import program
 from airferry_fixtures.servers.registry import RegistryServer
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import LockOutdatedError
@@ -114,6 +116,20 @@ def _check_provenance(statement: dict[str, Any]) -> None:
     assert {debian(n).digest[7:] for n in (b"web", b"store")} <= subjects
     inputs = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert any(one.get("uri", "").endswith(debian(b"web").digest) for one in inputs)
+
+
+def test_other_programs_read_them(tmp_path: Path, start_registry: Start) -> None:
+    """syft reads them all back, ours too, as CycloneDX and SPDX."""
+    made = product(tmp_path / "product", start_registry().address, "sbom: true")
+    made.release()
+    read = sorted((made.folder / "evidence" / "sbom").rglob("*.json"))
+    assert len(read) == 6
+    for path in read:
+        command = [program("syft"), "convert", path, "-o", "syft-json", "-q"]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        names = {one["name"] for one in json.loads(done.stdout)["artifacts"]}
+        assert "busybox" in names or path.name.startswith("release")
 
 
 def test_the_same_lock_each_time_with_or_without_the_cache(
