@@ -152,7 +152,8 @@ def test_inspect_tells_who_signed_and_no_more_than_it_knows(made: Made) -> None:
     ran = made.run("inspect", "out.tar.zst")
     assert "self-consistent: yes, by the roots that it carries itself" in ran.stdout
     seen = made.run("inspect", "out.tar.zst", "--output", "json").answer
-    assert (seen["product"], seen["version"], seen["customers"]) == ("shop", "1.4.0", "acme")
+    assert (seen["product"], seen["version"], seen["counter"]) == ("shop", "1.4.0", 14)
+    assert seen["audience"]["customers"] == ["acme"]
     assert len(seen["signers"]) == 2
     assert seen["self_consistent"] is True
     assert len(seen["images"]) == 4

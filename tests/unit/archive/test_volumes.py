@@ -71,7 +71,7 @@ def test_the_set_is_of_one_bundle_at_one_size() -> None:
 
 def test_a_blob_that_does_not_fit_is_cut_at_a_frame_and_both_sides_say_so() -> None:
     frames = [Frame(100, None), Frame(200, "a"), Frame(300, "b"), Frame(400, "b"), Frame(500, "c")]
-    one, two = volumes.cut(frames, 330 + ROOM + 74)
+    one, two = volumes.cut(frames, 330 + volumes.trailer_room(2))
     assert (one.start, one.end, one.blobs) == (0, 300, ("a",))
     assert (two.start, two.end, two.blobs) == (300, 500, ("c",))
     assert [(edge.blob, edge.start, edge.end) for edge in one.edges] == [("b", 200, 300)]
@@ -87,7 +87,7 @@ def test_a_blob_larger_than_a_volume_fills_it() -> None:
 
 def test_what_must_stay_together_and_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="stay together"):
-        volumes.cut([Frame(100, None)], 99 + ROOM - 74)
+        volumes.cut([Frame(100, None)], 99 + volumes.trailer_room(0))
     with pytest.raises(InputError, match="at most 999"):
         volumes.cut([Frame(n, str(n)) for n in range(1, 1002)], 1 + ROOM)
 
