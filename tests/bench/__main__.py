@@ -95,6 +95,7 @@ def _pairs(scene: Scene, figures: Figures, rounds: int) -> None:
     for number in range(1, rounds + 1):
         report.say(f"{scene.images.size / 1e9:.1f} GB, round {number} of {rounds}: build, load")
         figures.add("curl down", scene.curl_down())
+        figures.add("curl sync", scene.sync())
         figures.add("build", scene.build())
         figures.add("curl up", scene.curl_up())
         with scene.customer():
@@ -138,6 +139,7 @@ def _growth(scene: Scene, figures: Figures, rounds: int) -> None:
     for number in range(1, rounds + 1):
         report.say(f"{scene.images.size / 1e9:.1f} GB, round {number} of {rounds}: build, load")
         figures.add("big curl down", scene.curl_down())
+        figures.add("big curl sync", scene.sync())
         figures.add("big build", scene.build())
         figures.add("big curl up", scene.curl_up())
         with scene.customer():

@@ -42,9 +42,11 @@ def measure(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     log: Path,
+    settled: bool = True,
 ) -> Cost:
-    """Run a command to its end, beginning with nothing left to write back."""
-    os.sync()
+    """Run a command to its end; `settled`: beginning with nothing left to write back."""
+    if settled:
+        os.sync()
     before = sum(map(occupied, watch))
     with log.open("wb") as output:
         started = time.monotonic()

@@ -52,7 +52,7 @@ class Scene:
         """The blobs, largest first: nobody waits for one that began too late."""
         return sorted(self.images.blobs, key=lambda blob: blob.size, reverse=True)
 
-    def measure(self, *words: str | Path, watch: Sequence[Path] = ()) -> Cost:
+    def measure(self, *words: str | Path, watch: Sequence[Path] = (), settled: bool = True) -> Cost:
         """Measure a command; its temporary folder is watched too."""
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
@@ -67,6 +67,7 @@ class Scene:
             environment=environment,
             folder=self.folder,
             log=self.folder / "log",
+            settled=settled,
         )
 
     # --- the vendor -------------------------------------------------------------------------------
@@ -101,6 +102,10 @@ class Scene:
         jobs = self._list(self.layers)
         one = '"$1/v2/$2/blobs/$3" -o "$4/${3#sha256:}"'
         return self._parallel(jobs, f"exec curl -sS -f {one}", self.source.url)
+
+    def sync(self) -> Cost:
+        """Measure the way of the curls' files from memory to the disk."""
+        return self.measure("sync", *self.curled.iterdir(), settled=False)
 
     # --- the customer -----------------------------------------------------------------------------
 
