@@ -108,10 +108,22 @@ def command_line(package: str) -> str:
         import_module(f"{package}.cli.{name}")
     program = package.replace("_", "-")
     command = command_of(cli.app)
+    _order(command, cli.COMMANDS)
     parts = [f"# {program}\n\n{GENERATED}"]
     for path, text in _helps(command, program):
         parts.append(f"\n{'#' * min(path.count(' ') + 2, 4)} `{path}`\n\n```text\n{text}\n```\n")
     return "".join(parts)
+
+
+def _order(command: Any, names: tuple[str, ...]) -> None:
+    """Put the commands in the program's own order, whatever was imported first in this process."""
+
+    def place(item: tuple[str, Any]) -> tuple[bool, int, str]:
+        name, child = item
+        known = names.index(name) if name in names else len(names)
+        return hasattr(child, "commands"), known, name
+
+    command.commands = dict(sorted(command.commands.items(), key=place))
 
 
 def _helps(command: Any, path: str) -> Iterator[tuple[str, str]]:
