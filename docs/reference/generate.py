@@ -43,6 +43,7 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "request": ("airferry_installer.approving.requests", "Request"),
     "approval": ("airferry_installer.approving.requests", "Approval"),
     "inventory (in the cluster)": ("airferry_installer.applying.inventory", "Inventory"),
+    "backup.json": ("airferry_installer.backup", "Backup"),
     "enrolment.json": ("airferry_telemetry.enrolment", "Enrolment"),
     "catalogue": ("airferry_telemetry.catalogue", "Catalogue"),
     "telemetry manifest.json": ("airferry_telemetry.envelope", "Manifest"),

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,6 +134,19 @@ def finish_partial(partial: Path, path: Path) -> None:
     with media_errors(path):
         partial.replace(path)
         _sync_folder(path.parent)
+
+
+def move(path: Path, to: Path) -> None:
+    """Give a file or folder another name on the same file system, durably."""
+    with media_errors(path):
+        path.rename(to)
+        _sync_folder(to.parent)
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or the first of `path.2`, `path.3` … where there is nothing yet."""
+    names = chain((path,), (path.with_name(f"{path.name}.{n}") for n in count(2)))
+    return next(name for name in names if not name.exists())
 
 
 @contextmanager

@@ -58,6 +58,11 @@ def seal(data: bytes, recipients: Sequence[str]) -> bytes:
     return bytes(pyrage.encrypt(data, [_recipient(one) for one in recipients]))
 
 
+def is_sealed(data: bytes) -> bool:
+    """Whether it looks like an age file."""
+    return data.startswith(_HEAD)
+
+
 def unseal(data: bytes, identity: str, *, name: str = "the sealed data") -> bytes:
     """What was sealed; TrustError if it is for another key, was changed or cut."""
     if not data.startswith(_HEAD):

@@ -25,6 +25,7 @@ COMMANDS: tuple[str, ...] = (
     "history",
     "receipt",
     "policy",
+    "backup",
     "telemetry",
 )
 """The command modules, in the order of --help."""

@@ -16,6 +16,7 @@ from airferry_installer.cli.asking import (
     confirm,
     connected,
     environment_of,
+    say_ahead,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _apply(
     signed = [requests.read_signed(approval) for approval in approvals]
     applying.check_approved(state, plan, signed_request, signed)
     with connected(state, plan.environment) as client:
+        say_ahead(out, state, client, plan.environment, plan.product)
         done = applying.apply(
             state,
             client,
@@ -124,7 +126,9 @@ def _back_out(
         held = finding.need(state, client, environment, name)
         undone, returned = backout.returns_to(held.inventory)
         back = f"to {returned.version}" if returned else "to nothing: it was the first install"
-        confirm(f"Back out of {name} {undone.version} on {environment}, {back}?", yes=yes)
+        confirm(
+            f"Back out of {name} {undone.version} on {environment}, {back}?", yes=yes, state=state
+        )
         done = backout.back_out(state, client, environment, name, progress=out.progress)
     if done.returned is None:
         out.say(f"{name} {undone.version} is removed from {environment}", style="bold")

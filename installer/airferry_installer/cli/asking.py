@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from airferry_foundation.console.output import Output
     from airferry_installer.cluster.client import ClusterClient
     from airferry_installer.state import StateFolder
     from airferry_signing.sshsig import SshPrivateKey
@@ -54,6 +55,17 @@ def environment_of(state: StateFolder, environment: str | None) -> str:
     return environment
 
 
+def say_ahead(
+    out: Output, state: StateFolder, client: ClusterClient, environment: str, product: str
+) -> None:
+    """Say (and journal) that the environment knows more than this state folder, if it does."""
+    from airferry_installer import ahead
+
+    found = ahead.notice(state, client, environment, product)
+    for line in found.lines() if found else ():
+        out.say(line, style="bold yellow")
+
+
 def private_key(path: Path) -> SshPrivateKey:
     """A person's key."""
     from airferry_signing import sshsig
@@ -61,11 +73,20 @@ def private_key(path: Path) -> SshPrivateKey:
     return sshsig.read_private(path, os.environ.get(PASSPHRASE))
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Go on after a yes, at a terminal or by --yes; leave with 1 after a no."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
+def confirm(question: str, *, yes: bool, state: StateFolder | None = None) -> None:
+    """Go on after a yes, at a terminal or by --yes; leave with 1 after a no.
+
+    With a state folder the yes is journalled, and how it was given.
+    """
+    if not yes and not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to ask at", param_hint="--yes")
-    if not typer.confirm(question, err=True):
+    if not yes and not typer.confirm(question, err=True):
         raise typer.Exit(1)
+    if state is not None:
+        journal_answer(state, question, yes=yes)
+
+
+def journal_answer(state: StateFolder, question: str, *, yes: bool) -> None:
+    """Journal a yes, and whether a person or a script gave it."""
+    by = "--yes" if yes else "terminal"
+    state.journal.append("answered", question=question, answer="yes", by=by)

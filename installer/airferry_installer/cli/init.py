@@ -90,12 +90,13 @@ def _repin(
     from airferry_installer.state import StateFolder
 
     decision, reason, yes = how
+    state = StateFolder.open(folder)
     done = repinning.repin(
-        StateFolder.open(folder),
+        state,
         initialisation.read_pinned(root, fingerprint),
         decision=decision,
         reason=reason,
-        confirm=lambda question: confirm(question, yes=yes),
+        confirm=lambda question: confirm(question, yes=yes, state=state),
     )
     if done.to_sign is not None:
         out.say(

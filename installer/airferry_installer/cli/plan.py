@@ -9,6 +9,7 @@ import typer
 
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
+from airferry_installer.cli.asking import say_ahead
 from airferry_installer.cli.media import VolumesOption, media
 
 
@@ -51,6 +52,7 @@ def plan(
         ),
         connect(kubernetes, state.site_folder) as client,
     ):
+        say_ahead(out, state, client, environment, release.product)
         made = planner.make_plan(
             state,
             client,

@@ -68,5 +68,14 @@ def write(state: StateFolder, stream: Stream) -> None:
     state.set(_name(stream.environment), documents.encode(stream).decode())
 
 
+def restart(state: StateFolder) -> None:
+    """Begin every stream anew: a restored state does not know what was let go after its backup."""
+    for name in state.settings(_name("")):
+        known = read(state, name.removeprefix(_name("")))
+        if known is not None:
+            again = {"epoch": known.epoch + 1, "seq": 0, "previous": None, "pending": None}
+            write(state, msgspec.structs.replace(known, **again))
+
+
 def _name(environment: str) -> str:
     return f"telemetry/stream/{environment}"

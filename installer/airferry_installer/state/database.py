@@ -5,6 +5,7 @@ A connection lives for one transaction; SQLite's failures become errors that nam
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from airferry_foundation.errors import (
 )
 
 _WAIT_SECONDS = 10
+_ROOM = 256 << 10
 
 _SCHEMA = """
 CREATE TABLE documents (name TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
@@ -88,9 +90,29 @@ class Database:
             raise _in_words(error, self.path) from error
 
 
+def _is_full(path: Path) -> bool:
+    """Whether a failed write was for want of room: WAL needs 32 KiB beside the database to begin.
+
+    SQLite calls that an I/O error and does not say which.
+    """
+    return shutil.disk_usage(path.parent).free < _ROOM
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database that others may be writing to: one consistent state of it, in one file."""
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as opened,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            opened.backup(copy)  # its mode too: WAL stays WAL
+    except sqlite3.DatabaseError as error:
+        raise _in_words(error, source) from error
+
+
 def _in_words(error: sqlite3.DatabaseError, path: Path) -> AirferryError:
     name = str(getattr(error, "sqlite_errorname", ""))
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and _is_full(path)):
         return MediaFullError(f"{path}: no space left", "Free some space, then try again.")
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
         return ReadOnlyError(f"{path} may not be written to", "Check the rights of the folder.")

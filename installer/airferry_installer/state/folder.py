@@ -215,6 +215,13 @@ class StateFolder:
             row = connection.execute(query, (name,)).fetchone()
         return str(row[0]) if row else None
 
+    def settings(self, beginning: str) -> tuple[str, ...]:
+        """The names of the remembered values that begin so, sorted."""
+        with self._database.snapshot() as connection:
+            query = "SELECT name FROM settings WHERE substr(name, 1, ?) = ? ORDER BY name"
+            rows = connection.execute(query, (len(beginning), beginning)).fetchall()
+        return tuple(str(name) for (name,) in rows)
+
     def set(self, name: str, value: str) -> None:
         """Remember a small value."""
         with self._database.transaction() as connection:
