@@ -29,6 +29,10 @@ Place = tuple[str | int, ...]
 """The way from the top of a file to a value: keys and list positions."""
 
 T = TypeVar("T")
+_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp")
+}
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -113,7 +117,7 @@ def load(data: bytes, *, name: str) -> Written:
     except _TooMuch as found:
         problems = [found.problem]
     _refuse(name, problems)
-    return Written(name, _construct(node), Lines(lines))
+    return Written(name, _construct(node, name), Lines(lines))
 
 
 class _TooMuch(Exception):  # noqa: N818 - never leaves this module
@@ -124,10 +128,12 @@ class _TooMuch(Exception):  # noqa: N818 - never leaves this module
         self.problem = problem
 
 
-def _construct(node: yaml.Node) -> Any:
+def _construct(node: yaml.Node, name: str) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # such as the 30th of February
+        raise HandwrittenError(f"{name}: not YAML: {str(error).splitlines()[0]}") from None
     finally:
         loader.dispose()
 
@@ -141,6 +147,8 @@ def _walk(
     if next(visits) > MAX_VALUES:
         text = f"there are more than {MAX_VALUES:,} values up to here"
         raise _TooMuch(Problem(lines[place], text))
+    if node.tag not in _TAGS:
+        yield Problem(lines[place], f"tag {node.tag} is not allowed")
     if len(place) > 64:
         yield Problem(lines[place], "nested too deeply")
     elif isinstance(node, yaml.MappingNode):
@@ -148,8 +156,6 @@ def _walk(
     elif isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             yield from _walk(item, (*place, number), lines, visits)
-    elif node.tag.startswith("tag:yaml.org,2002:python") or node.tag.startswith("!"):
-        yield Problem(lines[place], f"tag {node.tag} is not allowed")
 
 
 def _walk_mapping(
@@ -158,7 +164,7 @@ def _walk_mapping(
     seen: dict[str, int] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
+        if not isinstance(key, yaml.ScalarNode) or key.tag not in _TAGS:
             yield Problem(line, "a key must be plain text")
             continue
         if key.value in seen:

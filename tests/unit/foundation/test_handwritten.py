@@ -99,6 +99,23 @@ def test_a_control_character_is_told(character: bytes) -> None:
         handwritten.parse(b"ship: a" + character, Voyage, name="voyage.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("!x ship: a", "line 1: a key must be plain text"),
+        ("ship: !x {a: b}", "line 1: tag !x is not allowed"),
+        ("ship: !!set {a}", "tag .*set is not allowed"),
+        ("ship: !!binary YQ==", "tag .*binary is not allowed"),
+        ("ship: 2026-02-30", "not YAML: day is out of range"),
+        ("ship: !!int many", "not YAML: invalid literal"),
+        ("ship: !!str {a: b}", "not YAML"),
+    ],
+)
+def test_tags_and_values_that_are_none(text: str, said: str) -> None:
+    with pytest.raises(HandwrittenError, match=said):
+        handwritten.parse(f"{text}\nlegs: []".encode(), Voyage, name="voyage.yaml")
+
+
 def test_aliases_that_grow_without_end_stay_small() -> None:
     lines = ["ship: a", "legs: []", "a0: &a0 [x, x]"]
     lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)]
