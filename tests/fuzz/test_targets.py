@@ -1,4 +1,4 @@
-"""Bounded fuzzing in CI: `make fuzz SECONDS=3600` runs the same targets longer."""
+"""Every reader of foreign bytes, fuzzed for a bounded time; `make fuzz SECONDS=3600` goes on.
 
 What a longer run found is in `found/`, one file an input, named after its target: it stays refused
 in order.
