@@ -79,7 +79,19 @@ def _checked(item: Any, where: str) -> Object:
         generate = isinstance(metadata, dict) and metadata.get("generateName")
         hint = "Give it a fixed name: `generateName` makes a new object each time."
         raise ChartError(f"{where}: {item['kind']} has no metadata.name", hint if generate else "")
+    what = f"{where}: {item['kind']} {metadata['name'][:80]}"
+    if not isinstance(metadata.get("namespace") or "", str):
+        raise ChartError(f"{what}: metadata.namespace is no text")
+    for field in ("labels", "annotations"):
+        _expect_mapping(metadata, field, f"{what}: metadata")
+    for field in ("data", "stringData") if is_secret(item) else ():
+        _expect_mapping(item, field, what)
     return item
+
+
+def _expect_mapping(holder: Object, field: str, what: str) -> None:
+    if not isinstance(holder.get(field) or {}, dict):
+        raise ChartError(f"{what}: {field} is no mapping")
 
 
 def canonical(obj: Object) -> Object:

@@ -78,3 +78,17 @@ def test_a_generated_name_is_refused_with_a_hint() -> None:
     with pytest.raises(ChartError) as caught:
         parse_stream(stream, name="m.yaml")
     assert "fixed name" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("kind: Secret, metadata: {name: a}, stringData: x", "Secret a: stringData is no mapping"),
+        ("kind: Secret, metadata: {name: a}, data: [x]", "Secret a: data is no mapping"),
+        ("kind: A, metadata: {name: a, labels: x}", "A a: metadata: labels is no mapping"),
+        ("kind: A, metadata: {name: a, namespace: [x]}", "A a: metadata.namespace is no text"),
+    ],
+)
+def test_fields_of_another_kind_are_told(fields: str, said: str) -> None:
+    with pytest.raises(ChartError, match=said):
+        parse_stream(f"{{apiVersion: v1, {fields}}}".encode(), name="x.yaml")
