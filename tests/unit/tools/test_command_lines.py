@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import environment
 import programs
-import pytest
 
 PutProgram = Callable[[str, str], Path]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from provision.finding import find, numbers, version_of
 from provision.pins import load
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from provision.failures import ProvisionError
 from provision.pins import TOOLS, Pin, choose, load
 

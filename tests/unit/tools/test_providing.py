@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+import programs
 from provision import debian
 from provision.pins import load
 from provision.providing import provide
-
-import programs
 
 
 def test_a_package_that_brings_too_old_a_program_is_explained(

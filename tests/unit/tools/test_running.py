@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from provision.failures import ProvisionError
 from provision.golang import binary_name
 from provision.locking import locked

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from provision import wheels
 from provision.failures import ProvisionError
 from provision.pins import load
