@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -20,6 +21,8 @@ class Figures:
     big_size: int = 0
     resent: int = 0
     delta_extra: int = 0
+    busy: float = field(default_factory=lambda: os.getloadavg()[0])
+    """Processes that ran on the machine when it began (the load average)."""
     costs: dict[str, list[Cost]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, what: str, cost: Cost) -> None:

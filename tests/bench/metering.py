@@ -42,11 +42,17 @@ def measure(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     log: Path,
-    settled: bool = True,
+    cold: Sequence[Path] | None = (),
 ) -> Cost:
-    """Run a command to its end; `settled`: beginning with nothing left to write back."""
-    if settled:
+    """Run a command to its end, with nothing left to write back from the run before it.
+
+    The files below `cold` are not in memory when it begins, so that the earlier of two runs does
+    not leave the later one with less of it. None: begin with everything as it is.
+    """
+    if cold is not None:
         os.sync()
+        for place in cold:
+            _evict(place)
     before = sum(map(occupied, watch))
     with log.open("wb") as output:
         started = time.monotonic()
@@ -104,6 +110,13 @@ def occupied(folder: Path) -> int:
             except FileNotFoundError:
                 continue
     return total
+
+
+def _evict(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 class _Sampler(threading.Thread):

@@ -152,6 +152,7 @@ def page(figures: Figures) -> str:
         size=f"{figures.size / 1e9:.2f}",
         rounds=rounds,
         machine=machine(),
+        busy=figures.busy,
         day=clock.now().date().isoformat(),
         kept=_markdown(kept),
         costs=_markdown(costs),
@@ -187,8 +188,10 @@ What `make bench` found; `make bench ARGS=--page` measures again and writes this
 
 Seven images of real file trees that share three layers, {size} GB of unique gzip layers (D), from
 and to a real registry (CNCF distribution 3) on loopback. The floor is measured in the same run,
-each time right before ours: four curls at once, the largest blob first. Ratios are medians of
-{rounds} such pairs. {day}, {machine}.
+each time right before ours: four curls at once, the largest blob first. The source registry's
+files are in memory, bundle and curls' files are not. Ratios are medians of {rounds} such pairs.
+{day}, {machine}. Other work kept {busy:.1f} processes busy when it began: above one or two, the
+seconds and the ratios say more about that work than about ours; bytes and memory hold all the same.
 
 ## Promises
 

@@ -52,7 +52,9 @@ class Scene:
         """The blobs, largest first: nobody waits for one that began too late."""
         return sorted(self.images.blobs, key=lambda blob: blob.size, reverse=True)
 
-    def measure(self, *words: str | Path, watch: Sequence[Path] = (), settled: bool = True) -> Cost:
+    def measure(
+        self, *words: str | Path, watch: Sequence[Path] = (), as_it_is: bool = False
+    ) -> Cost:
         """Measure a command; its temporary folder is watched too."""
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
@@ -67,7 +69,7 @@ class Scene:
             environment=environment,
             folder=self.folder,
             log=self.folder / "log",
-            settled=settled,
+            cold=None if as_it_is else [self.curled, self.bundle.parent],
         )
 
     # --- the vendor -------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ class Scene:
 
     def sync(self) -> Cost:
         """Measure the way of the curls' files from memory to the disk."""
-        return self.measure("sync", *self.curled.iterdir(), settled=False)
+        return self.measure("sync", *self.curled.iterdir(), as_it_is=True)
 
     # --- the customer -----------------------------------------------------------------------------
 
