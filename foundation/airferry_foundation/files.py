@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,6 +128,13 @@ def remove(path: Path) -> None:
     """Delete a file if it is there."""
     with media_errors(path):
         path.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder with all that is in it, if it is there; for folders of our own making."""
+    with media_errors(path):
+        if path.exists():
+            shutil.rmtree(path)
 
 
 def finish_partial(partial: Path, path: Path) -> None:

@@ -25,7 +25,7 @@ from airferry_foundation import clock, documents, files
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest, digest
 from airferry_foundation.documents import Document
-from airferry_foundation.errors import InputError, StateTamperedError
+from airferry_foundation.errors import AirferryError, InputError, StateTamperedError
 from airferry_installer.monitoring import streams
 from airferry_installer.state.database import copy_database
 from airferry_installer.state.folder import MAX_KEPT, StateFolder
@@ -101,9 +101,13 @@ def restore(folder: Path, source: Path, *, identity: Path | None, replace: bool)
     fresh = folder.with_name(f"{folder.name}.restoring")
     files.make_folder(fresh.parent)
     with files.exclusive(folder.with_name(f"{folder.name}.lock"), what=f"the restore of {folder}"):
-        _clear(fresh)
-        backup = _unpack(_opened(source, identity), fresh, source)
-        _check(fresh, backup, source)
+        files.remove_folder(fresh)  # what a restore that was cut has left
+        try:
+            backup = _unpack(_opened(source, identity), fresh, source)
+            _check(fresh, backup, source)
+        except AirferryError:
+            files.remove_folder(fresh)
+            raise
         aside = _swap(there, fresh, backup)
     return Restored(backup, there, aside)
 
@@ -223,10 +227,3 @@ def _swap(there: StateFolder, fresh: Path, backup: Backup) -> Path | None:
         files.move(there.folder, aside)
         files.move(fresh, there.folder)
     return aside
-
-
-def _clear(folder: Path) -> None:
-    """Remove what a restore that was cut has left."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_file():
-            files.remove(path)

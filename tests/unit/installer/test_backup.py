@@ -106,6 +106,7 @@ def test_no_changed_backup_is_put_in_place(customer: Customer, tmp_path: Path) -
         with pytest.raises(AirferryError):
             backup.restore(tmp_path / "to", tmp_path / "c", identity=None, replace=False)
         assert not (tmp_path / "to").exists()
+    assert not (tmp_path / "to.restoring").exists(), "no key is left behind"
     for length in (0, 100, len(good) // 2, len(good) - 20_000):
         (tmp_path / "c").write_bytes(good[:length])
         with pytest.raises(AirferryError):
