@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from threading import Event, Lock
@@ -29,6 +28,7 @@ from airferry_archive.release import Release
 from airferry_archive.volume_set import HERE, Media, VolumeSet, opened
 from airferry_foundation import documents
 from airferry_foundation.errors import BundleMismatchError, DocumentError, InternalError
+from airferry_foundation.parallel import run_all
 from airferry_foundation.positioned import PositionedFile
 from airferry_foundation.progress import SILENT, Progress, Task
 
@@ -173,15 +173,7 @@ class BundleReader:
         total = sum(member.blob.size for member in members)
         task = progress.start(f"Verifying {self.path.name}", total)
         stop = Event()
-        with ThreadPoolExecutor(workers) as pool:
-            running = [pool.submit(self._check, member, task, stop) for member in members]
-            try:
-                for done in as_completed(running):
-                    done.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        run_all((partial(self._check, member, task, stop) for member in members), workers, stop)
         task.finish()
         return Verified(len(members), total, self._expect_end())
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,6 +19,7 @@ from airferry_archive.media_types import INDEXES, is_manifest
 from airferry_archive.release import Blob, Release
 from airferry_foundation.digests import digest, hex_of
 from airferry_foundation.errors import InputError, RegistryMissingError
+from airferry_foundation.parallel import run_all
 from airferry_foundation.progress import SILENT, Progress, Task
 from airferry_registry import manifests, referrers
 from airferry_registry.client import RegistryClient
@@ -129,15 +129,7 @@ class _Sender:
         task = progress.start("Publishing", sum(blob.size for blob in blobs))
         largest_first = sorted(blobs, key=lambda blob: blob.size, reverse=True)
         stop = threading.Event()
-        with ThreadPoolExecutor(workers) as pool:
-            running = [pool.submit(partial(self._blob, task, stop), b) for b in largest_first]
-            try:
-                for one in as_completed(running):
-                    one.result()
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        run_all((partial(self._blob, task, stop, b) for b in largest_first), workers, stop)
         task.finish()
 
     def _blob(self, task: Task, stop: threading.Event, blob: Blob) -> None:

@@ -9,8 +9,7 @@ registry's clean-up leaves it. No tag that exists is moved, so `load` can't chan
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -18,6 +17,7 @@ from typing import Literal
 from airferry_archive.release import Blob, Release
 from airferry_foundation.digests import hex_of
 from airferry_foundation.errors import Interrupted, RegistryMismatchError
+from airferry_foundation.parallel import run_all
 from airferry_foundation.progress import SILENT, Progress, Task
 from airferry_installer import holdings
 from airferry_installer.carrier import Carrier
@@ -205,21 +205,8 @@ def _send_layers(
             task.settle(blob.size)
             continue
         jobs.append(partial(sender.bring, blob, missing, holders, task))
-    _run(jobs, workers, sender.stop)
+    run_all(jobs, workers, sender.stop)
     task.finish("" if jobs else "nothing to send")
-
-
-def _run(jobs: Iterable[Callable[[], None]], workers: int, stop: threading.Event) -> None:
-    """All jobs, `workers` at once; the first failure stops the others and is raised."""
-    with ThreadPoolExecutor(workers) as pool:
-        running = [pool.submit(job) for job in jobs]
-        try:
-            for done in as_completed(running):
-                done.result()
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 # --- manifests, indexes, tags ---------------------------------------------------------------------
@@ -250,13 +237,13 @@ def _put_manifests(
 
     stop = threading.Event()
     single = (blob for blob in stored if blob.digest not in children)
-    _run((partial(put, blob) for blob in single), WORKERS, stop)
+    run_all((partial(put, blob) for blob in single), WORKERS, stop)
     for blob in _children_first(stored, children):
         if blob.digest in children:
             put(blob)
     nested = {child for digests in children.values() for child in digests}
     tagged = (blob for blob in stored if blob.digest not in nested)
-    _run((partial(tag, blob) for blob in tagged), WORKERS, stop)
+    run_all((partial(tag, blob) for blob in tagged), WORKERS, stop)
 
 
 def _children(content: ReleaseContent, blob: Blob) -> tuple[str, ...]:
