@@ -188,17 +188,7 @@ class _Change:
         replaced = {
             identity(step.object): step.uid for step in self.plan.steps if step.action == "replace"
         }
-        refs = put_stage(
-            self.client, ledger, stage, replaced, timeout=self.timeout, progress=self.progress
-        )
-        if stage.waits:
-            waiting.until_ready(
-                self.client,
-                refs,
-                timeout=self.timeout,
-                what=stage.phase,
-                progress=self.progress,
-            )
+        bring_up(self.client, ledger, stage, replaced, timeout=self.timeout, progress=self.progress)
 
     def _prune(self, ledger: Ledger) -> list[ObjectRef]:
         steps = {identity(step.object): step for step in self.plan.steps if step.action == "prune"}
@@ -272,7 +262,22 @@ class _Change:
         revisions.record(self.state, plan.environment, plan.product, revision)
 
 
-def put_stage(
+def bring_up(
+    client: ClusterClient,
+    ledger: Ledger,
+    stage: Stage[RenderedObject],
+    replaced: dict[tuple[str, str, str, str], str | None],
+    *,
+    timeout: float,
+    progress: Progress,
+) -> None:
+    """Apply every object of a stage, and wait until they are ready where the stage waits."""
+    refs = _put(client, ledger, stage, replaced, timeout=timeout, progress=progress)
+    if stage.waits:
+        waiting.until_ready(client, refs, timeout=timeout, what=stage.phase, progress=progress)
+
+
+def _put(
     client: ClusterClient,
     ledger: Ledger,
     stage: Stage[RenderedObject],

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from airferry_foundation.errors import AirferryError, InputError, StateMissingError
 from airferry_foundation.progress import SILENT, Progress
 from airferry_installer import revisions
-from airferry_installer.applying import finding, hooks, waiting, writing
-from airferry_installer.applying.apply import put_stage
+from airferry_installer.applying import finding, hooks, writing
+from airferry_installer.applying.apply import bring_up
 from airferry_installer.applying.begin import merged
 from airferry_installer.applying.inventory import Held, Inventory, InventoryObject
 from airferry_installer.applying.ledger import Ledger
@@ -136,17 +136,7 @@ class _BackOut:
         self, ledger: Ledger, objects: Sequence[RenderedObject]
     ) -> tuple[list[ObjectRef], list[ObjectRef]]:
         for stage in stages(objects):
-            refs = put_stage(
-                self.client, ledger, stage, {}, timeout=self.timeout, progress=self.progress
-            )
-            if stage.waits:
-                waiting.until_ready(
-                    self.client,
-                    refs,
-                    timeout=self.timeout,
-                    what=stage.phase,
-                    progress=self.progress,
-                )
+            bring_up(self.client, ledger, stage, {}, timeout=self.timeout, progress=self.progress)
         self._remove_hooks()
         staying = {identity(ref_of(item.body)) for item in objects}
         extra = [item for item in ledger.now.objects if identity(item.ref) not in staying]
