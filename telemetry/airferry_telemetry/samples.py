@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+import msgspec
+
 from airferry_foundation.errors import InputError
 from airferry_telemetry.catalogue import Catalogue
 
@@ -36,6 +38,22 @@ class Sample:
 def sample(metric: str, labels: Mapping[str, str], at: int, value: float) -> Sample:
     """A sample with its labels in order."""
     return Sample(metric, tuple(sorted(labels.items())), at, value)
+
+
+Row = tuple[str, str, int, float]
+"""A sample in a database: metric, labels as JSON with sorted keys, at, value."""
+
+
+def to_row(one: Sample) -> Row:
+    """A sample as its row; equal labels are equal text."""
+    labels = msgspec.json.encode(dict(one.labels), order="sorted").decode()
+    return one.metric, labels, one.at, one.value
+
+
+def of_row(row: Row) -> Sample:
+    """The sample of a row."""
+    metric, labels, at, value = row
+    return sample(metric, msgspec.json.decode(labels, type=dict[str, str]), at, value)
 
 
 def write(samples: Iterable[Sample], catalogue: Catalogue) -> bytes:

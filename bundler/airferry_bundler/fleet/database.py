@@ -11,13 +11,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from airferry_foundation import documents
 from airferry_foundation.errors import MediaError, StateBusyError
 from airferry_telemetry import envelope, samples
 from airferry_telemetry.envelope import Manifest, Package
-from airferry_telemetry.samples import Sample, sample
+from airferry_telemetry.samples import Sample, of_row, to_row
 
 _WAIT_SECONDS = 10
 
@@ -81,7 +79,7 @@ class Database:
         """Remember an export with its samples and events, all or nothing."""
         manifest, name = package.manifest, package.digest
         found = samples.read(package.contents[envelope.METRICS])
-        rows = [(name, one.metric, _labels(one), one.at, one.value) for one in found]
+        rows = [(name, *to_row(one)) for one in found]
         lines = package.contents[envelope.EVENTS].splitlines()
         place = (*_stream(manifest), manifest.seq, manifest.previous)
         with self._opened() as connection:
@@ -107,10 +105,7 @@ class Database:
         query = "SELECT metric, labels, at, value FROM samples WHERE export = ?"
         with self._opened() as connection:
             rows = connection.execute(query, (export,)).fetchall()
-        return tuple(
-            sample(metric, msgspec.json.decode(labels, type=dict[str, str]), at, value)
-            for metric, labels, at, value in rows
-        )
+        return tuple(of_row(row) for row in rows)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -132,7 +127,3 @@ class Database:
 
 def _stream(manifest: Manifest) -> tuple[str, str, str, int]:
     return manifest.instance, manifest.environment, manifest.lineage, manifest.epoch
-
-
-def _labels(one: Sample) -> str:
-    return msgspec.json.encode(dict(one.labels), order="sorted").decode()

@@ -11,10 +11,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from airferry_foundation.errors import MediaError
-from airferry_telemetry.samples import Sample, sample
+from airferry_telemetry.samples import Sample, of_row, to_row
 
 MAX_SAMPLES = 200_000
 _WAIT_SECONDS = 10
@@ -39,9 +37,7 @@ class Spool:
 
     def add(self, environment: str, samples: Iterable[Sample]) -> None:
         """Keep samples of an environment; a point that is there already is replaced."""
-        rows = [
-            (environment, one.metric, _labels(one), one.at, one.value) for one in sorted(samples)
-        ]
+        rows = [(environment, *to_row(one)) for one in sorted(samples)]
         if not rows:
             return
         with self._opened() as connection:
@@ -58,10 +54,7 @@ class Spool:
         )
         with self._opened() as connection:
             rows = connection.execute(query, (environment, after, until)).fetchall()
-        return tuple(
-            sample(metric, msgspec.json.decode(labels, type=dict[str, str]), at, value)
-            for metric, labels, at, value in rows
-        )
+        return tuple(of_row(row) for row in rows)
 
     def dropped(self, environment: str) -> int:
         """How many samples of an environment had to go, ever."""
@@ -93,10 +86,6 @@ class Spool:
                 f"{self.path}: {error}",
                 "The spool holds nothing that can't be sampled again: move it away.",
             ) from error
-
-
-def _labels(one: Sample) -> str:
-    return msgspec.json.encode(dict(one.labels), order="sorted").decode()
 
 
 def _drop_oldest(connection: sqlite3.Connection, limit: int) -> None:
