@@ -71,6 +71,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Re
 
 
 _count = itertools.count(1)
+_clusters: list[clusters.Cluster] = []
 
 
 @pytest.fixture
@@ -97,7 +98,17 @@ def start_registry(tmp_path: Path) -> Iterator[RegistryFactory]:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clusters.Cluster]:
     """One cluster for the whole session, started by the first test that asks; see `namespace`."""
     with clusters.start_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        _clusters.append(started)
         yield started
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_crds_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Files share a cluster: none finds the kinds that another one made (a fresh one has none)."""
+    yield
+    if request.node.get_closest_marker("cluster"):
+        for started in _clusters:
+            started.kubectl("delete", "customresourcedefinitions", "--all")
 
 
 @pytest.fixture
