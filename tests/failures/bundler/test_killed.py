@@ -64,13 +64,21 @@ def whole(vendor: Vendor) -> bytes:
     return out.read_bytes()
 
 
+def named(journal: Path) -> int:
+    """How many blobs a journal names; -1 before it is there, and once the build is done."""
+    try:
+        return journal.read_bytes().count(b"\nsha256:")
+    except FileNotFoundError:
+        return -1
+
+
 def disturbed(vendor: Vendor, out: Path, kind: signal.Signals, blobs: int) -> int:
     """Start a build, signal it once its journal names `blobs` blobs; its exit code."""
     words = command("airferry-bundler", "build", "-f", vendor.folder, "-o", out)
     journal = out.with_name(out.name + ".partial.journal")
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         while child.poll() is None:
-            if journal.exists() and journal.read_bytes().count(b"\nsha256:") >= blobs:
+            if named(journal) >= blobs:
                 child.send_signal(kind)
                 break
             time.sleep(0.002)
