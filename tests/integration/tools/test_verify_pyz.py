@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from airferry_archive.reader import BundleReader
 from airferry_fixtures import signers
+from airferry_fixtures.one_file_verifier import TOOLS, Check, build
 from airferry_fixtures.simulator import (
     GZIP_LAYER,
     TAR_LAYER,
@@ -36,67 +35,15 @@ from airferry_foundation.digests import digest
 from airferry_foundation.errors import AirferryError
 from airferry_signing import roots
 
-TOOLS = Path(__file__).parents[3] / "tools" / "verify"
 SOURCES = sorted((TOOLS / "airferry_verify").glob("*.py"))
 VENDOR = Vendor()
 
 pytestmark = pytest.mark.program("openssl")
 
 
-def build(path: Path) -> Path:
-    command = [sys.executable, TOOLS / "build.py", path]
-    subprocess.run(command, check=True, capture_output=True)
-    return path
-
-
-@pytest.fixture(scope="module")
-def pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("verify") / "verify.pyz")
-
-
-@pytest.fixture(scope="module")
-def main(pyz: Path) -> Callable[[list[str]], int]:
-    """The program, imported out of the packed file."""
-    sys.path.insert(0, str(pyz))
-    try:
-        module: ModuleType = importlib.import_module("airferry_verify.__main__")
-    finally:
-        sys.path.remove(str(pyz))
-    found: Callable[[list[str]], int] = module.main
-    return found
-
-
-class Check:
-    """Gives a bundle to verify.pyz, with the vendor's first root pinned."""
-
-    def __init__(self, pyz: Path, folder: Path, vendor: Vendor = VENDOR, number: int = 1) -> None:
-        data = vendor.roots[number].document
-        self.pyz = pyz
-        self.root = folder / "root.json"
-        self.root.write_bytes(data)
-        self.fingerprint = digest(data)
-
-    def words(self, bundle: Path) -> list[str]:
-        return [str(bundle), "--root", str(self.root), "--fingerprint", self.fingerprint]
-
-    def run(self, bundle: Path, *, path: str | None = None) -> subprocess.CompletedProcess[str]:
-        """In a process of its own, without anything that is installed beside Python."""
-        environment = {"PATH": os.environ["PATH"] if path is None else path}
-        command = [sys.executable, "-I", "-S", self.pyz, *self.words(bundle)]
-        return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-
-    def refused(self, bundle: Path, *words: str) -> None:
-        done = self.run(bundle)
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert "REFUSED" in done.stderr
-        assert "Traceback" not in done.stderr
-        for word in words:
-            assert word in done.stderr
-
-
 @pytest.fixture
 def check(pyz: Path, tmp_path: Path) -> Check:
-    return Check(pyz, tmp_path)
+    return Check(pyz, tmp_path, VENDOR)
 
 
 # --- the file itself ------------------------------------------------------------------------------

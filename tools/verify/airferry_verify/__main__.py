@@ -1,5 +1,7 @@
 """Checks one bundle: python3 verify.pyz BUNDLE --root ROOT.json --fingerprint sha256:….
 
+A bundle in volumes is given by any of them, by their folder, or by all in any order.
+
 Exit status: 0 all holds; 1 refused; 2 the question is wrong, or something is missing to answer it;
 3 nothing wrong was found, but something was left unchecked.
 """
@@ -7,14 +9,17 @@ Exit status: 0 all holds; 1 refused; 2 the question is wrong, or something is mi
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from . import blobs, header, trust
+from . import blobs, header, trust, volumes
 from .blobs import Counted
 from .documents import digest, is_digest
 from .refusal import Refused, Unanswered
 from .trust import Verdict
+from .volumes import Held
 
 OK, REFUSED, QUESTION, PARTLY = range(4)
 _MAX_ROOT = 64 << 10
@@ -26,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not is_digest(options.fingerprint):
         return _say(QUESTION, "a fingerprint reads sha256:<64 hex digits>")
     try:
-        return _check(options.bundle, _root(options.root), options.fingerprint)
+        return _check(options.bundles, _root(options.root), options.fingerprint)
     except Refused as refused:
         return _say(REFUSED, f"REFUSED: {_printable(str(refused))}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -42,7 +47,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "Needs openssl; and zstd for compressed members, which are left unchecked without it.",
         epilog="The vendor tells the fingerprint of the root on another way: by telephone.",
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the .tar.zst file")
+    parser.add_argument(
+        "bundles",
+        type=Path,
+        metavar="BUNDLE",
+        nargs="+",
+        help="the .tar.zst file; or its volumes (.tar.zst.001 …) or their folders, in any order",
+    )
     parser.add_argument("--root", type=Path, required=True, help="the vendor's root that you pin")
     parser.add_argument("--fingerprint", required=True, help="sha256:… of the root file")
     return parser.parse_args(arguments)
@@ -56,23 +67,32 @@ def _root(path: Path) -> bytes:
     return data
 
 
-def _check(path: Path, root: bytes, fingerprint: str) -> int:
-    with path.open("rb") as file:
-        found = header.read(file)
-    signed = found.release
-    release, verdict = trust.judge(signed, found.roots, found.channel, root, fingerprint)
-    carriage = header.read_carriage(found, release)
-    carried = blobs.carried(release, carriage["blobs"])
-    header.expect_generated(found, release, [blob.digest for blob in carried])
-    told = carriage.get("compressed", [])
-    counted = blobs.check(str(path), found.end, carried, told, found.mtime)
-    _report(release, verdict, carriage["kind"], counted, digest(signed.document))
-    return PARTLY if counted.unchecked else OK
+def _check(paths: list[Path], root: bytes, fingerprint: str) -> int:
+    with ExitStack() as stack:
+        opened = [(path, _open(path, stack)) for path in volumes.files_of(paths)]
+        held = volumes.held(opened)
+        volumes.expect_parts(held.volumes)
+        found = header.read(held.source)
+        release, verdict = trust.judge(found.release, found.roots, found.channel, root, fingerprint)
+        carriage = header.read_carriage(found, release)
+        carriage_data = found.files["carriage.json"]
+        volumes.expect_set(held.volumes, found.release.document, carriage_data, found.end)
+        carried = blobs.carried(release, carriage["blobs"])
+        header.expect_generated(found, release, [blob.digest for blob in carried])
+        told = carriage.get("compressed", [])
+        counted = blobs.check(held.source, found.end, carried, told, found.mtime)
+        volumes.expect_shares(held.volumes, found.end, counted.spans, held.source.size)
+    _report(release, verdict, digest(found.release.document))
+    return _report_bytes(carriage["kind"], counted, held)
 
 
-def _report(
-    release: dict[str, object], verdict: Verdict, kind: object, counted: Counted, name: str
-) -> None:
+def _open(path: Path, stack: ExitStack) -> int:
+    handle = os.open(path, os.O_RDONLY)
+    stack.callback(os.close, handle)
+    return handle
+
+
+def _report(release: dict[str, object], verdict: Verdict, name: str) -> None:
     print(f"{_printable(str(release['product']))} {_printable(str(release['version']))}, {name}")
     if verdict.accepted_by_digest:
         print(f"accepted by root {verdict.root}, by its digest")
@@ -81,7 +101,13 @@ def _report(
     for signer in verdict.signers:
         print(f"  {signer}")
     print(f"channel statement of {verdict.channel}" if verdict.channel else "no channel statement")
-    print(f"{kind}: {counted.blobs} blobs; all {counted.file_bytes} bytes are accounted for")
+
+
+def _report_bytes(kind: object, counted: Counted, held: Held) -> int:
+    if held.volumes:
+        which = "one file, as cat makes it" if held.files == 1 < len(held.volumes) else "files"
+        print(f"{len(held.volumes)} volumes in {which}; their trailers hold")
+    print(f"{kind}: {len(counted.spans)} blobs; all {counted.bundle_bytes} bytes are accounted for")
     if counted.unchecked:
         print(f"LEFT UNCHECKED, since zstd is not on PATH: {len(counted.unchecked)} blobs")
         for one in counted.unchecked:
@@ -89,6 +115,7 @@ def _report(
     else:
         print("VERIFIED")
     print("Not judged: whether it is for you, and whether it is newer than what you run.")
+    return PARTLY if counted.unchecked else OK
 
 
 def _say(status: int, text: str) -> int:

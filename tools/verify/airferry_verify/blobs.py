@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from typing import Any
 
 from . import frames
 from .refusal import Refused
+from .source import Source
+from .volumes import Span
 
 _STEP = 8
 """Blocks that are read at once: 1 MiB."""
@@ -55,10 +58,10 @@ class Blob:
 
 @dataclass(frozen=True)
 class Counted:
-    """What was read; `unchecked` are compressed blobs that no zstd was there for."""
+    """What was read, and where; `unchecked` are compressed blobs that no zstd was there for."""
 
-    blobs: int
-    file_bytes: int
+    spans: list[Span]
+    bundle_bytes: int
     unchecked: tuple[str, ...]
 
 
@@ -73,28 +76,29 @@ def carried(release: dict[str, Any], digests: list[str]) -> list[Blob]:
     return sorted(found, key=lambda blob: (blob.part, blob.digest))
 
 
-def check(path: str, start: int, blobs: list[Blob], told: list[str], mtime: int) -> Counted:
+def check(source: Source, start: int, blobs: list[Blob], told: list[str], mtime: int) -> Counted:
     """Read every byte behind the header. `told` are the digests of compressed frames."""
     raw = [blob for blob in blobs if blob.part < 2]
     packed = blobs[len(raw) :]
     if len(packed) != len(told):
         raise Refused("carriage.json does not tell the frames of each compressed member")
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        offset, jobs = start, []
-        for blob in raw:
-            jobs.append((blob, offset))
-            offset += frames.encoded_size(blob.length)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            list(pool.map(lambda job: _check_raw(handle, job[0], job[1], mtime), jobs))
-        zstd, unchecked = shutil.which("zstd"), []
-        for blob, expected in zip(packed, told):  # noqa: B905 - Python 3.9 has no `strict`
-            offset = _check_packed(handle, blob, offset, expected, mtime, zstd)
-            unchecked += [] if zstd else [blob.digest]
-        _expect_end(handle, offset)
-    finally:
-        os.close(handle)
-    return Counted(len(blobs), offset + len(frames.END), tuple(unchecked))
+    spans: list[Span] = []
+    for blob in raw:
+        ends = itertools.accumulate(
+            (frames.encoded_size(length) for length in frames.lengths(blob.length)), initial=start
+        )
+        spans.append(Span(blob.digest, start, tuple(ends)[1:], None))
+        start = spans[-1].frames[-1]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        jobs = zip(raw, spans)  # noqa: B905 - Python 3.9 has no `strict`
+        list(pool.map(lambda job: _check_raw(source, job[0], job[1].start, mtime), jobs))
+    zstd, unchecked = shutil.which("zstd"), []
+    for blob, expected in zip(packed, told):  # noqa: B905 - as above
+        spans.append(_check_packed(source, blob, start, expected, mtime, zstd))
+        start = spans[-1].frames[-1]
+        unchecked += [] if zstd else [blob.digest]
+    _expect_end(source, start)
+    return Counted(spans, start + len(frames.END), tuple(unchecked))
 
 
 def _part(media_type: str) -> int:
@@ -129,26 +133,27 @@ class _Content:
             raise Refused(f"{self._blob.name}: its bytes have the digest {found}")
 
 
-def _check_raw(handle: int, blob: Blob, offset: int, mtime: int) -> None:
+def _check_raw(source: Source, blob: Blob, offset: int, mtime: int) -> None:
     content = _Content(blob, mtime)
     batch: list[tuple[bytes, int]] = []
     for span in frames.spans(blob.length):
         batch.append(span)
         if len(batch) == _STEP:
-            offset = _take_batch(handle, batch, offset, content, blob)
+            offset = _take_batch(source, batch, offset, content, blob)
             batch = []
-    _take_batch(handle, batch, offset, content, blob)
+    _take_batch(source, batch, offset, content, blob)
     content.finish()
 
 
 def _take_batch(
-    handle: int, batch: list[tuple[bytes, int]], offset: int, content: _Content, blob: Blob
+    source: Source, batch: list[tuple[bytes, int]], offset: int, content: _Content, blob: Blob
 ) -> int:
-    data = _read(handle, offset, sum(len(lead) + size for lead, size in batch), blob.name)
+    data = source.exactly(offset, sum(len(lead) + size for lead, size in batch), blob.name)
     at = 0
     for lead, size in batch:
         if data[at : at + len(lead)] != lead:
-            raise Refused(f"{blob.name}, at byte {offset + at}: a frame or block header is wrong")
+            place = source.place(offset + at)
+            raise Refused(f"{blob.name}, {place}: a frame or block header is wrong")
         at += len(lead)
         content.take(data[at : at + size])
         at += size
@@ -156,40 +161,42 @@ def _take_batch(
 
 
 def _check_packed(
-    handle: int, blob: Blob, offset: int, told: str, mtime: int, zstd: str | None
-) -> int:
+    source: Source, blob: Blob, offset: int, told: str, mtime: int, zstd: str | None
+) -> Span:
     """A compressed member; without zstd only its frames are compared with carriage.json."""
     content, hasher = _Content(blob, mtime), hashlib.sha256()
+    start, ends = offset, list[int]()
     for length in frames.lengths(blob.length):
-        frame = b"".join(_frame(handle, offset, length, blob.name))
+        frame = b"".join(_frame(source, offset, length, blob.name))
         hasher.update(frame)
         offset += len(frame)
+        ends.append(offset)
         if zstd:
             content.take(_unpacked(zstd, frame, length, blob.name))
     if "sha256:" + hasher.hexdigest() != told:
         raise Refused(f"{blob.name}: its frames are not those that carriage.json tells")
     if zstd:
         content.finish()
-    return offset
+    return Span(blob.digest, start, tuple(ends), told)
 
 
-def _frame(handle: int, offset: int, length: int, name: str) -> Iterator[bytes]:
+def _frame(source: Source, offset: int, length: int, name: str) -> Iterator[bytes]:
     """A compressed frame, found by its block headers."""
     limit = offset + length + length // 256 + 1024
-    head = _read(handle, offset, len(frames.COMPRESSED), name)
+    head = source.exactly(offset, len(frames.COMPRESSED), name)
     if head != frames.COMPRESSED:
-        raise Refused(f"{name}, at byte {offset}: no frame of a bundle begins here")
+        raise Refused(f"{name}, {source.place(offset)}: no frame of a bundle begins here")
     yield head
     offset += len(head)
     last = False
     while not last:
-        block = _read(handle, offset, 3, name)
+        block = source.exactly(offset, 3, name)
         number = int.from_bytes(block, "little")
         last, kind, size = bool(number & 1), number >> 1 & 3, number >> 3
         if kind == 3 or size > frames.BLOCK:
-            raise Refused(f"{name}, at byte {offset}: no block begins here")
+            raise Refused(f"{name}, {source.place(offset)}: no block begins here")
         size = 1 if kind == 1 else size
-        yield block + _read(handle, offset + 3, size, name)
+        yield block + source.exactly(offset + 3, size, name)
         offset += 3 + size
         if offset > limit:
             raise Refused(f"{name}: a frame is longer than its content could need")
@@ -224,18 +231,8 @@ def _feed(program: subprocess.Popen[bytes], frame: bytes) -> None:
         return
 
 
-def _expect_end(handle: int, offset: int) -> None:
-    if _read(handle, offset, len(frames.END), "the end") != frames.END:
-        raise Refused(f"at byte {offset}: the end of the archive is not what it is")
-    if extra := os.fstat(handle).st_size - offset - len(frames.END):
+def _expect_end(source: Source, offset: int) -> None:
+    if source.exactly(offset, len(frames.END), "the end") != frames.END:
+        raise Refused(f"{source.place(offset)}: the end of the archive is not what it is")
+    if extra := source.size - offset - len(frames.END):
         raise Refused(f"{extra} bytes follow the end of the bundle")
-
-
-def _read(handle: int, offset: int, length: int, name: str) -> bytes:
-    data = b""
-    while len(data) < length:
-        piece = os.pread(handle, length - len(data), offset + len(data))
-        if not piece:
-            raise Refused(f"{name}: the file ends early, at byte {offset + len(data)}")
-        data += piece
-    return data

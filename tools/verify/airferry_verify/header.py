@@ -7,11 +7,12 @@ import re
 import tarfile
 import time
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from . import frames
 from .documents import canonical, digest, is_digest
 from .refusal import Refused
+from .source import Source
 from .trust import Signed
 
 MAX_HEADER = 16 << 20
@@ -62,25 +63,26 @@ class Header:
         return self._signed("channel.json") if "channel.json" in self.files else None
 
 
-def read(file: BinaryIO) -> Header:
+def read(source: Source) -> Header:
     """The header of a bundle, every byte as its own names and sizes call for."""
     files: dict[str, bytes] = {}
     mtime, offset = None, 0
     while _LAST not in files:
-        info = _peek(file, offset)
+        info = _peek(source, offset)
         name, size = info.name, info.size
         cap = next((cap for pattern, cap in _CAPS if re.fullmatch(pattern, name)), -1)
         if not 0 <= size <= cap or name in files:
-            raise Refused(f"at byte {offset}: no file {name!r} of {size} bytes belongs here")
+            place = source.place(offset)
+            raise Refused(f"{place}: no file {name!r} of {size} bytes belongs here")
         mtime = info.mtime if mtime is None else mtime
         length = frames.encoded_size(frames.member_length(size))
         if offset + length > MAX_HEADER:
             raise Refused(f"the header is longer than {MAX_HEADER} bytes")
-        file.seek(offset)
-        found = file.read(length)
+        found = source.read(offset, length)
         data = _content(found, size)
         if frames.member(name, data, int(mtime)) != found:
-            raise Refused(f"{name}, at byte {offset}: frame, tar header or padding is wrong")
+            place = source.place(offset)
+            raise Refused(f"{name}, {place}: frame, tar header or padding is wrong")
         files[name] = data
         offset += length
     header = Header(files, int(mtime or 0), offset)
@@ -122,14 +124,14 @@ def read_carriage(header: Header, release: dict[str, Any]) -> dict[str, Any]:
     return carriage
 
 
-def _peek(file: BinaryIO, offset: int) -> tarfile.TarInfo:
-    file.seek(offset)
+def _peek(source: Source, offset: int) -> tarfile.TarInfo:
     lead = len(frames.encode(b"x")) - 1
-    start = file.read(lead + frames.TAR)
+    start = source.read(offset, lead + frames.TAR)
     try:
         return tarfile.TarInfo.frombuf(start[lead:], "ascii", "strict")
     except (tarfile.HeaderError, ValueError):
-        raise Refused(f"at byte {offset}: no member of a bundle begins here") from None
+        place = source.place(offset)
+        raise Refused(f"{place}: no member of a bundle begins here") from None
 
 
 def _content(encoded: bytes, size: int) -> bytes:
