@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from airferry_archive.layout import Header
 from airferry_archive.reader import BundleReader
 from airferry_archive.release import Release
 from airferry_archive.volume_set import HERE, Media
-from airferry_foundation import clock
+from airferry_foundation import VERSION, clock
 from airferry_foundation.errors import AirferryError
 from airferry_installer import admission
 from airferry_installer.admission import Context, Verdict
@@ -121,13 +120,13 @@ def context(
         site.environment(environment)
     return Context(
         now=clock.now(),
-        last=state.journal.last_time(),
+        last=state.journal.latest(),
         customer=site.customer,
         products=site.products,
         environments=tuple(site.environments),
         platforms=site.platforms,
         environment=environment,
-        installer=version("airferry"),
+        installer=VERSION,
         cosign=cosign.available(),
         entitlements=entitlements,
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from airferry_foundation.console.commands import application
+from airferry_foundation.console.commands import VersionOption, application
 
 app = application(
     "airferry-bundler",
@@ -18,9 +18,10 @@ SpecOption = Annotated[
 
 
 @app.callback()
-def options() -> None:
+def options(*, version: VersionOption = False) -> None:
     """Pack a product's images, charts and manifests into one signed file; take telemetry in.
 
     The usual way: init and keys once; then for each release lock, release, sign (each holder),
     build. Every command has --output json and its own --help.
     """
+    del version  # said by the option itself

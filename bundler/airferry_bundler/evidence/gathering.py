@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from importlib.metadata import version
 
 from airferry_bundler.content import LocalContent
 from airferry_bundler.evidence import image_sboms, provenance, release_sbom
@@ -12,6 +11,7 @@ from airferry_bundler.evidence.image_sboms import Found
 from airferry_bundler.lock import Lock
 from airferry_bundler.spec import Spec
 from airferry_bundler.upstream import Verified
+from airferry_foundation import VERSION
 from airferry_foundation.progress import Progress
 
 
@@ -30,6 +30,6 @@ def gather(
         own = release_sbom.make(draft(content).release, listed)
         content = replace(content, evidence=(*listed, *own))
     if spec.evidence.provenance:
-        made = provenance.make(draft(content), verified, version("airferry"))
+        made = provenance.make(draft(content), verified, VERSION)
         content = replace(content, evidence=(*content.evidence, made))
     return content

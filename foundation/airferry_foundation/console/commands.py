@@ -6,13 +6,22 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from functools import partial
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.main import get_command
+from typer.main import (
+    get_command,
+    get_command_from_info,
+    get_command_name,
+    get_group_from_info,
+    solve_typer_info_defaults,
+)
 
+from airferry_foundation import VERSION
 from airferry_foundation.console.output import Format, Output
 from airferry_foundation.errors import AirferryError, InternalError, Interrupted
 
@@ -29,20 +38,79 @@ def application(name: str, help_text: str) -> typer.Typer:
     )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_say_version, is_eager=True, help="Say which version it is."
+    ),
+]
+"""An option of the whole program: it says its version and ends."""
+
+
 def command_of(app: typer.Typer) -> Any:
     """The command tree of `app`, its examples kept as they are written."""
-    command = get_command(app)
+    command: Any
+    if app.registered_callback is None:  # then it may be one command, without a name
+        command = get_command(app)
+    else:
+        bare = copy(app)
+        bare.registered_commands, bare.registered_groups = [], []
+        command = get_command(bare)
+        command.commands = _Commands(app)
     _keep_examples(command)
     return command
 
 
+class _Commands(Mapping[str, Any]):
+    """The commands of an application, each made when it is asked for.
+
+    Making all of them takes longer than most of them run.
+    """
+
+    def __init__(self, app: typer.Typer) -> None:
+        shared: dict[str, Any] = {
+            "pretty_exceptions_short": app.pretty_exceptions_short,
+            "rich_markup_mode": app.rich_markup_mode,
+        }
+        self._make: dict[str, Callable[[], Any]] = {}
+        self._made: dict[str, Any] = {}
+        for info in app.registered_commands:
+            name = info.name or get_command_name(getattr(info.callback, "__name__", ""))
+            self._make[name] = partial(get_command_from_info, info, **shared)
+        for group in app.registered_groups:
+            name = str(solve_typer_info_defaults(group).name)
+            made = partial(
+                get_group_from_info, group, suggest_commands=app.suggest_commands, **shared
+            )
+            self._make[name] = made
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            command = self._make[name]()
+            _keep_examples(command)
+            for child in getattr(command, "commands", {}).values():
+                _keep_examples(child)
+            self._made[name] = command
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
+
+
 def _keep_examples(command: Any) -> None:
-    """Mark indented paragraphs of every help text so that click does not wrap them."""
+    """Mark the indented paragraphs of a help text so that click does not wrap them."""
     if command.help:
         parts = command.help.split("\n\n")
         command.help = "\n\n".join(f"\b\n{p}" if p.startswith("  ") else p for p in parts)
-    for child in getattr(command, "commands", {}).values():
-        _keep_examples(child)
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from airferry_foundation.console.commands import application
+from airferry_foundation.console.commands import VersionOption, application
 
 app = application(
     "airferry-installer",
@@ -29,12 +29,15 @@ def options(
             "[default: $AIRFERRY_STATE or ~/.local/state/airferry]",
         ),
     ] = None,
+    *,
+    version: VersionOption = False,
 ) -> None:
     """Verify, load, plan, approve and apply a release that was carried in; bring telemetry home.
 
     The usual way: init once; then for each stick inspect, verify, load, doctor, plan, request,
     approve, apply, status. Every command has --output json and its own --help.
     """
+    del version  # said by the option itself
     context.obj = state or _default_state()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from airferry_foundation.console.commands import command_of
+from airferry_foundation.console.commands import command_of, run
 
 CONTRACT = {
     "airferry_bundler": """
@@ -53,3 +54,22 @@ def test_every_command_teaches_and_answers_scripts(package: str, path: str, comm
     options = {name for parameter in command.params for name in parameter.opts}
     assert "--output" in options, f"{package} {path}"
     assert len(command.help.splitlines()) >= 3, f"{package} {path}: the help teaches nothing"
+
+
+@pytest.mark.parametrize("package", CONTRACT)
+def test_the_version_is_that_of_the_project(
+    package: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(import_module(f"{package}.cli").app, ["--version"])
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"{version('airferry')}\n"
+
+
+@pytest.mark.parametrize("package", CONTRACT)
+def test_only_the_command_that_is_asked_for_is_made(package: str) -> None:
+    import_module(f"{package}.cli.inspect")
+    commands = command_of(import_module(f"{package}.cli").app).commands
+    assert commands["inspect"] is commands["inspect"]
+    assert set(commands._made) == {"inspect"}
+    assert "no-such" not in commands
