@@ -9,11 +9,12 @@ registry's clean-up leaves it. No tag that exists is moved, so `load` can't chan
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from airferry_archive import tar_headers
 from airferry_archive.release import Blob, Release
 from airferry_foundation.digests import hex_of
 from airferry_foundation.errors import Interrupted, RegistryMismatchError
@@ -90,7 +91,7 @@ def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places i
     if not reader.at_hand:
         content.remember(stored)  # they stand in the first volume, and are sent last
     apart = {blob.digest for blob in (*stored, *lacking)}
-    layers = _in_turn(reader, (blob for blob in blobs if blob.digest not in apart))
+    layers = [blob for blob in blobs if blob.digest not in apart]
     sender = _Sender(content, client, counts, uploads or Remembered())
     _send_layers(sender, layers, places, there, workers, progress)
     if lacking:
@@ -99,17 +100,6 @@ def deliver(  # noqa: PLR0913 - a file, its release, a registry and the places i
         these = [blob for blob in stored if (blob.digest in about) is others]
         _put_manifests(content, client, these, places, there, counts)
     return Delivered(counts, ())
-
-
-def _in_turn(reader: Carrier, blobs: Iterable[Blob]) -> list[Blob]:
-    """The largest first, so that all workers end at about the same time.
-
-    Where media come one after another, in the order of the file; what it lacks comes last.
-    """
-    if reader.at_hand:
-        return sorted(blobs, key=lambda blob: blob.size, reverse=True)
-    order = {digest: place for place, digest in enumerate(reader.layout.members)}
-    return sorted(blobs, key=lambda blob: order.get(blob.digest, len(order)))
 
 
 def _left_out(reader: Carrier, blobs: Sequence[Blob], there: frozenset[Place]) -> tuple[Blob, ...]:
@@ -162,6 +152,7 @@ class _Sender:
                     _Bytes(self.content, blob.digest, known[0] if known else "", self.stop),
                     hashed=self.content.reader.carries(blob.digest),
                     uploads=self.uploads,
+                    lead=tar_headers.BLOCK,  # media are changed between two chunks
                     task=task,
                 )
                 self.counts.add("sent", blob.size)
@@ -196,16 +187,20 @@ def _send_layers(
     progress: Progress,
 ) -> None:
     task = progress.start("Loading", sum(blob.size for blob in layers))
-    jobs = []
-    for blob in layers:
+    jobs: dict[str, Callable[[], None]] = {}
+    for blob in sorted(layers, key=lambda blob: blob.size, reverse=True):  # all end together then
         targets = [places[one] for one in blob.repositories]
         missing = [one for one in targets if (one, blob.digest) not in there]
         holders = [one for one in targets if (one, blob.digest) in there]
         if not missing:
             task.settle(blob.size)
             continue
-        jobs.append(partial(sender.bring, blob, missing, holders, task))
-    run_all(jobs, workers, sender.stop)
+        jobs[blob.digest] = partial(sender.bring, blob, missing, holders, task)
+    carrier = sender.content.reader
+    if carrier.at_hand:
+        run_all(jobs.values(), workers, sender.stop)
+    else:
+        carrier.in_turn(jobs, lambda digest: jobs[digest]())
     task.finish("" if jobs else "nothing to send")
 
 
@@ -224,26 +219,25 @@ def _put_manifests(
         blob.digest: _children(content, blob) for blob in stored if blob.media_type in INDEXES
     }
 
-    def put(blob: Blob) -> None:
-        for one in blob.repositories:
-            if (places[one], blob.digest) not in there:
-                data = content.blob(blob.digest, manifests.MAX_BYTES)
-                client.put_manifest(places[one], blob.digest, data, blob.media_type)
-                counts.add("manifests")
+    def put(blob: Blob, place: str) -> None:
+        if (place, blob.digest) not in there:
+            data = content.blob(blob.digest, manifests.MAX_BYTES)
+            client.put_manifest(place, blob.digest, data, blob.media_type)
+            counts.add("manifests")
 
-    def tag(blob: Blob) -> None:
-        for one in blob.repositories:
-            _tag(content, client, places[one], blob, counts)
+    def tag(blob: Blob, place: str) -> None:
+        _tag(content, client, place, blob, counts)
 
-    stop = threading.Event()
-    single = (blob for blob in stored if blob.digest not in children)
-    run_all((partial(put, blob) for blob in single), WORKERS, stop)
+    def everywhere(work: Callable[[Blob, str], None], these: Iterable[Blob]) -> None:
+        jobs = (partial(work, blob, places[one]) for blob in these for one in blob.repositories)
+        run_all(jobs, WORKERS, threading.Event())
+
+    everywhere(put, (blob for blob in stored if blob.digest not in children))
     for blob in _children_first(stored, children):
         if blob.digest in children:
-            put(blob)
+            everywhere(put, [blob])
     nested = {child for digests in children.values() for child in digests}
-    tagged = (blob for blob in stored if blob.digest not in nested)
-    run_all((partial(tag, blob) for blob in tagged), WORKERS, stop)
+    everywhere(tag, (blob for blob in stored if blob.digest not in nested))
 
 
 def _children(content: ReleaseContent, blob: Blob) -> tuple[str, ...]:
