@@ -39,6 +39,7 @@ DOCUMENTS: dict[str, tuple[str, str]] = {
     "site.yaml": ("airferry_installer.site", "Site"),
     "policy.json": ("airferry_installer.approving.policy", "Policy"),
     "repin.json": ("airferry_installer.repinning", "Decision"),
+    "clock.json": ("airferry_installer.clock_acceptance", "Decision"),
     "plan.json": ("airferry_installer.planning.plan", "Plan"),
     "request": ("airferry_installer.approving.requests", "Request"),
     "approval": ("airferry_installer.approving.requests", "Approval"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated
 
 import msgspec
 
-from airferry_foundation.errors import InputError
+from airferry_foundation.errors import InputError, MachineError
 
 Timestamp = Annotated[
     str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z$")
@@ -52,6 +52,29 @@ def read(text: str) -> datetime:
 def timestamp() -> str:
     """Now, as documents spell it."""
     return write(now())
+
+
+def zone(name: str) -> tzinfo:
+    """A time zone by its IANA name; InputError if this machine knows none of that name.
+
+    MachineError where it knows no zones at all: UTC never stands in for one.
+    """
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        pass  # OSError: the name of a folder of zones
+    if not zoneinfo.available_timezones():
+        places = ", ".join(zoneinfo.TZPATH) or "nowhere"
+        raise MachineError(
+            f"this machine has no time zone data (looked in: {places})",
+            "Install it: apt install tzdata. Windows of a policy can't be judged without it.",
+        )
+    raise InputError(
+        f"{name[:64]!r} is no time zone that this machine knows",
+        "Write an IANA name, such as Europe/Berlin or UTC.",
+    )
 
 
 def monotonic() -> float:

@@ -73,7 +73,7 @@ class Statements(Protocol):
 class Context:
     """Where and when a bundle is judged.
 
-    `now` is the system clock, `last` the time of the journal's last entry. `environments` and
+    `now` is the system clock, `last` the latest time in the journal. `environments` and
     `platforms` are the site's; empty platforms mean that any will do (`doctor` compares nodes).
     `environment` narrows the first to one. `installer` is our own version.
     """
@@ -399,9 +399,7 @@ def _with_roots(line: LineTrust, chain: RootChain) -> LineTrust:
             entitlement=line.entitlement,
             learned=newest.issued_at,
         )
-    return msgspec.structs.replace(
-        line, roots=roots, learned=_later(line.learned, newest.issued_at)
-    )
+    return msgspec.structs.replace(line, roots=roots, learned=line.later(newest.issued_at))
 
 
 def _judge_channel(statement: Channel, line: LineTrust) -> None:
@@ -429,7 +427,7 @@ def _learn_channel(
         floor=max(line.floor, statement.security_floor),
         newest_counter=max(line.newest_counter, statement.newest_counter),
         revoked=tuple(sorted({*line.revoked, *statement.revoked})),
-        learned=_later(line.learned, statement.issued_at),
+        learned=line.later(statement.issued_at),
     )
 
 
@@ -440,13 +438,8 @@ def _learn_release(release: Release, line: LineTrust) -> LineTrust:
         line,
         floor=max(line.floor, release.security_floor),
         newest_counter=max(line.newest_counter, release.release_counter),
-        learned=_later(line.learned, release.issued_at),
+        learned=line.later(release.issued_at),
     )
-
-
-def _later(a: str | None, b: str) -> str:
-    """The later of two times; documents spell times so that text order is time order."""
-    return b if a is None or b > a else a
 
 
 # --- words ----------------------------------------------------------------------------------------
@@ -502,11 +495,8 @@ def _notes(
         yield "no channel statement is known: what is newest, and what is revoked, can't be told"
     else:
         yield from _channel_notes(release, channel, time)
-    if time.claimed is not None:
-        yield (
-            f"the system clock ({clock.write(gate.context.now)}) is far behind a time that was "
-            f"learned ({clock.write(time.claimed)}): correct the clock"
-        )
+    if time.doubt:
+        yield f"{time.doubt}: correct the clock, or see `clock show`"
 
 
 def _channel_notes(release: Release | None, channel: Channel, time: Time) -> Iterator[str]:

@@ -18,6 +18,7 @@ from airferry_archive.release import Release
 from airferry_foundation import programs, versions
 from airferry_foundation.errors import AirferryError, ClusterError, RegistryError
 from airferry_installer import local_registry, opening
+from airferry_installer.approving import timing
 from airferry_installer.cluster import client as clusters
 from airferry_installer.cluster.client import ClusterClient
 from airferry_installer.site import Environment, Kubernetes, Registry, Site
@@ -105,15 +106,9 @@ def _journal(state: StateFolder) -> Finding:
 def _clock(state: StateFolder) -> Finding:
     time = state.now()
     tried = "compare the system clock with what was learned"
-    if time.claimed is None:
-        return Finding("clock", "ok", tried, "nothing that was learned is far ahead of it")
-    return Finding(
-        "clock",
-        "warning",
-        tried,
-        f"a verified document or the journal is of {time.claimed:%Y-%m-%d %H:%M} UTC",
-        "Correct the system clock: no window of a policy is granted until the two agree.",
-    )
+    if not time.doubt:
+        return Finding("clock", "ok", tried, "nothing that was learned is ahead of it")
+    return Finding("clock", "warning", tried, time.doubt, timing.CLOCK_HINT)
 
 
 def _cosign() -> Finding:

@@ -50,7 +50,7 @@ def expect(held: Entitled, product: str, time: Time) -> None:
             "Ask the vendor for one that covers the product.",
         )
     until = clock.read(said.until) if said.until else None
-    if until is not None and max(time.now, time.claimed or time.now) > until:
+    if until is not None and time.latest > until:
         raise AudienceError(
             f"the entitlement of {said.customer} ended at {said.until}",
             "Ask the vendor for a new one. Correct this machine's clock if it is wrong.",

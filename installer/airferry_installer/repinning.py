@@ -20,9 +20,8 @@ from airferry_foundation import clock, digests, documents, files
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
-from airferry_foundation.errors import ApprovalError, InputError, RootError
-from airferry_installer.approving import acceptance
-from airferry_installer.approving import policy as policies
+from airferry_foundation.errors import InputError, RootError
+from airferry_installer.approving import acceptance, decisions
 from airferry_installer.approving.acceptance import InForce
 from airferry_installer.state import StateFolder
 from airferry_installer.trust import LineTrust
@@ -84,7 +83,10 @@ def repin(
             return Repinned(known, known.chain.fingerprint, (), decision, force.policy.change)
         else:
             data = files.read_capped(decision, MAX_BYTES)
-            people = _judge(data, decision, _decision(state, known, pinned, force, ""), force)
+            said, wanted = read(data, name=str(decision)), _decision(state, known, pinned, force)
+            fields = ("customer", "product", "trusted", "wanted", "policy")
+            decisions.expect_same(decision, said, wanted, fields)
+            people = decisions.expect_signed(decision, data, force.policy)
             kept = state.keep("repin", data)
         line = successor(known, pinned)
         state.remember(trust.with_line(line))
@@ -140,7 +142,7 @@ def _question(known: LineTrust, pinned: LineTrust) -> str:
 
 
 def _decision(
-    state: StateFolder, known: LineTrust, pinned: LineTrust, force: InForce, reason: str
+    state: StateFolder, known: LineTrust, pinned: LineTrust, force: InForce, reason: str = ""
 ) -> Decision:
     return Decision(
         schema="airferry.repin/v1",
@@ -152,25 +154,3 @@ def _decision(
         decided_at=clock.timestamp(),
         reason=reason,
     )
-
-
-def _judge(data: bytes, path: Path, expected: Decision, force: InForce) -> tuple[str, ...]:
-    """Who signed the decision, if it is this one and they are enough; ApprovalError otherwise."""
-    said = read(data, name=str(path))
-    for field in ("customer", "product", "trusted", "wanted", "policy"):
-        if getattr(said, field) != getattr(expected, field):
-            raise ApprovalError(
-                f"{path} decides on another {field}: {getattr(said, field)}, expected "
-                f"{getattr(expected, field)}",
-                "Move it away, and give the same command again to write the right one.",
-            )
-    policy = force.policy
-    assert policy is not None  # noqa: S101 - the caller has looked
-    signed = policies.signers(policy, data, acceptance.signatures_beside(path))
-    if len(signed) < policy.change:
-        raise ApprovalError(
-            f"{path} is signed by {', '.join(sorted(signed)) or 'nobody whom the policy knows'}; "
-            f"the policy in force demands {policy.change} different people",
-            f"Each of them: airferry-installer policy sign {path} --key KEY",
-        )
-    return tuple(sorted(signed))

@@ -24,6 +24,8 @@ from airferry_signing.roots import RootChain, SignedDocument
 MAX_BYTES = 64 << 20
 AHEAD = timedelta(hours=25)
 """How far a learned time may be ahead of the system clock before it is only a claim."""
+SKEW = timedelta(minutes=5)
+"""How far the system clock may be behind what was learned: two clocks are never quite the same."""
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 
@@ -58,6 +60,8 @@ class LineTrust(Document, frozen=True, kw_only=True):
     """The last one that let a release pass, or was imported; judged anew each time."""
     learned: Timestamp | None = None
     """The newest verified `issued_at` of this epoch."""
+    dismissed: tuple[Timestamp, ...] = ()
+    """Times that `clock accept` decided not to believe, whenever they come again."""
 
     @property
     def chain(self) -> RootChain:
@@ -69,6 +73,12 @@ class LineTrust(Document, frozen=True, kw_only=True):
         if self.channel is None:
             return None
         return channels.read(self.channel.document, name="the remembered channel statement")
+
+    def later(self, issued_at: str) -> str | None:
+        """`learned` after an `issued_at`; times are spelled so that text order is time order."""
+        if issued_at in self.dismissed:
+            return self.learned
+        return max(self.learned or issued_at, issued_at)
 
     def release_at(self, epoch: int, counter: int) -> str | None:
         """The digest that was seen at a place."""
@@ -116,20 +126,42 @@ def stored(chain: RootChain) -> tuple[Signed, ...]:
 class Time(msgspec.Struct, frozen=True):
     """What time it is, as far as it can be told without a network.
 
-    `claimed` is a learned time more than 25 h ahead of the system clock: windows are withheld then.
+    `claimed` is a learned time more than 25 h ahead of the system clock. `behind` is how far that
+    clock is behind `now`.
     """
 
     now: datetime
     claimed: datetime | None = None
+    behind: timedelta = timedelta()
 
     @property
     def certain(self) -> bool:
-        """Whether nothing that was learned contradicts the system clock."""
+        """Whether nothing that was learned is far ahead of the system clock."""
         return self.claimed is None
+
+    @property
+    def system(self) -> datetime:
+        """The system clock."""
+        return self.now - self.behind
+
+    @property
+    def latest(self) -> datetime:
+        """The latest time that was learned, claimed or not: spans of time are counted up to it."""
+        return self.claimed or self.now
+
+    @property
+    def doubt(self) -> str:
+        """Why no window is granted, '' where nothing contradicts the system clock."""
+        if self.claimed is None and self.behind <= SKEW:
+            return ""
+        return (
+            f"the system clock ({clock.write(self.system)}) is behind a time that was learned "
+            f"({clock.write(self.latest)})"
+        )
 
 
 def trusted_now(trust: TrustState, system: datetime, last: datetime | None = None) -> Time:
-    """The latest of system clock, journal's `last` entry and learned times.
+    """The latest of system clock, `last` (the latest entry of the journal) and learned times.
 
     Of those, only what is at most 25 h ahead of the system clock counts; the rest is claimed.
     """
@@ -137,4 +169,17 @@ def trusted_now(trust: TrustState, system: datetime, last: datetime | None = Non
     learned += [last] if last is not None else []
     near = [moment for moment in learned if moment - system <= AHEAD]
     far = [moment for moment in learned if moment - system > AHEAD]
-    return Time(max([system, *near]), max(far, default=None))
+    now = max([system, *near])
+    return Time(now, max(far, default=None), now - system)
+
+
+def dismissing(trust: TrustState, accepted: datetime) -> TrustState:
+    """The same after people said that it was no later than `accepted`: later times don't count."""
+    limit = clock.write(accepted)
+    for line in trust.lines:
+        if line.learned is not None and line.learned > limit:
+            dismissed = tuple(sorted({*line.dismissed, line.learned}))
+            trust = trust.with_line(
+                msgspec.structs.replace(line, learned=None, dismissed=dismissed)
+            )
+    return trust

@@ -28,7 +28,7 @@ from airferry_installer.applying.inventory import Held
 from airferry_installer.applying.ledger import Ledger
 from airferry_installer.applying.order import Stage, identity, ref_of, removal, shown, stages
 from airferry_installer.approving.gate import Approved
-from airferry_installer.approving.permission import permit
+from airferry_installer.approving.permission import expect_open, permit
 from airferry_installer.approving.requests import Signed
 from airferry_installer.cluster.client import ClusterClient
 from airferry_installer.planning import rendered as renders
@@ -75,6 +75,8 @@ def apply(
             return Applied(turn, begin.target_of(plan, digest), approved)
         if approved is None and turn == "fresh":
             raise ApprovalError("the cluster does not know this plan as begun; give its approvals")
+        if approved is None:
+            expect_open(state, plan)  # going on changes the cluster too
         for signed in (*approvals, *((request,) if request else ())):
             state.keep("approval", signed.document)  # evidence: the journal names their digests
             state.keep("approval", signed.signature)
@@ -161,7 +163,8 @@ class _Change:
         self.state.keep("plan", documents.encode(plan))
         self._record("applying")
         approvals = list(self.approved.approvals) if self.approved else []
-        self._journal("apply begun", moved=list(moved), approvals=approvals)
+        window = self.approved.closes if self.approved else None
+        self._journal("apply begun", moved=list(moved), approvals=approvals, window=window)
         return held
 
     def _carry_out(self, ledger: Ledger, objects: Sequence[RenderedObject]) -> list[ObjectRef]:
@@ -229,7 +232,7 @@ class _Change:
         with suppress(ClusterError):  # a cluster that does not answer keeps `applying`: the same
             ledger.write(state="failed")  # apply goes on from there too
 
-    def _journal(self, event: str, **facts: str | int | list[str]) -> None:
+    def _journal(self, event: str, **facts: str | int | list[str] | None) -> None:
         plan, approved = self.plan, self.approved
         people = list(approved.people) if approved else []
         self.state.journal.append(

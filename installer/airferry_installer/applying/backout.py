@@ -3,7 +3,8 @@
 It runs under the approval of the change that it undoes, which the inventory holds as used up. What
 the change added is deleted; what can't be undone is kept and listed: claims (they are data),
 namespaces (they hold claims and the inventory), definitions that still have resources, and objects
-that were there before Airferry. Hooks don't run. Like an apply it goes on where it was cut.
+that were there before Airferry. Hooks don't run. Like an apply it goes on where it was cut. It may
+be done at any time, unless the policy's `backout_grace` ends that some time after the window.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from airferry_installer.applying.order import (
     shown,
     stages,
 )
+from airferry_installer.approving.permission import expect_backout
 from airferry_installer.cluster.client import ClusterClient
 from airferry_installer.planning import rendered as renders
 from airferry_installer.planning.plan import ObjectRef, Running
@@ -79,6 +81,8 @@ def back_out(
     with state.exclusive():
         held = finding.need(state, client, environment, product)
         undone, returned = returns_to(held.inventory)
+        if held.inventory.state != "backing-out":  # one that was begun is brought to its end
+            expect_backout(state, environment, product)
         timeout = state.site().environment(environment).timeout
         work = _BackOut(state, client, undone, returned, timeout, progress)
         return work.run(held)

@@ -12,7 +12,8 @@ from pathlib import Path
 from airferry_foundation import digests, files
 from airferry_foundation.errors import ApprovalError, InputError
 from airferry_installer.approving import policy as policies
-from airferry_installer.approving.policy import Policy
+from airferry_installer.approving.policy import Policy, Rule
+from airferry_installer.approving.windows import Calendar
 from airferry_installer.state.folder import StateFolder
 from airferry_signing import sshsig
 
@@ -27,6 +28,11 @@ class InForce:
 
     policy: Policy | None = None
     digest: str | None = None
+
+    def calendar(self, environment: str) -> Calendar | None:
+        """When an environment may be changed; None where that is not ruled."""
+        rule = self.policy.environments.get(environment) if self.policy else None
+        return rule.calendar if rule else None
 
 
 def in_force(state: StateFolder) -> InForce:
@@ -53,6 +59,16 @@ def in_force(state: StateFolder) -> InForce:
             policies.judge_successor(current, data, signatures_beside(path))
             _accept(state, data, policy, "policy changed")
         return InForce(policy, digests.digest(data))
+
+
+def accepted_rule(state: StateFolder, environment: str) -> Rule | None:
+    """The rule of the policy that was accepted last, whatever became of its file; None: no rule."""
+    accepted = state.setting(_SETTING)
+    if accepted in (None, NONE):
+        return None
+    data = state.kept("policy", str(accepted))
+    policy = policies.read(data, name="the policy that was accepted")
+    return policy.environments.get(environment)
 
 
 def signature_paths(path: Path) -> tuple[Path, ...]:

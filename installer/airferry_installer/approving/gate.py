@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from airferry_foundation import clock, digests, documents
 from airferry_foundation.errors import ApprovalError, DocumentError, InputError, SignatureError
+from airferry_installer.approving import timing
 from airferry_installer.approving.policy import Policy, Rule, owners
 from airferry_installer.approving.requests import MAX_BYTES, Approval, Request, Signed
 from airferry_installer.planning.plan import Plan
+from airferry_installer.trust import Time
 from airferry_signing import sshsig
 
 _CLOCKS_APART = timedelta(hours=25)
@@ -34,6 +36,8 @@ class Approved:
     """Digests of the approval documents that counted."""
     ignored: tuple[str, ...] = ()
     without_policy: bool = False
+    closes: str | None = None
+    """When the window ends in which it may begin; None where no end is in sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def decide(
     policy: Policy | None,
     request: Signed | None,
     approvals: Sequence[Signed],
-    now: datetime,
+    time: Time,
 ) -> Approved:
     """Approved, or ApprovalError with everything that is missing. `policy` None: no policy."""
     digest = documents.digest_of(plan)
@@ -66,7 +70,7 @@ def decide(
     for signed in approvals:
         try:
             person = _approver(known, signed, barred)
-            one = _count(plan, digest, person, rule, signed, now)
+            one = _count(plan, digest, person, rule, signed, time)
         except (ApprovalError, SignatureError, DocumentError) as error:
             ignored.append(f"{signed.name}: {error.message}")
         else:
@@ -81,6 +85,7 @@ def decide(
         tickets=tuple(sorted({c.ticket for c in counted.values() if c.ticket})),
         approvals=tuple(sorted(c.digest for c in counted.values())),
         ignored=tuple(ignored),
+        closes=timing.expect_open(plan.environment, rule.calendar, time),
     )
 
 
@@ -123,7 +128,7 @@ def _approver(known: Mapping[str, str], signed: Signed, barred: str | None) -> s
 
 
 def _count(
-    plan: Plan, digest: str, person: str, rule: Rule, signed: Signed, now: datetime
+    plan: Plan, digest: str, person: str, rule: Rule, signed: Signed, time: Time
 ) -> _Counted:
     approval = documents.decode(signed.document, Approval, name=signed.name, cap=MAX_BYTES)
     if approval.plan != digest:
@@ -135,20 +140,21 @@ def _count(
         raise ApprovalError("its environment, product or revision is not the plan's")
     if rule.ticket is not None and not re.fullmatch(rule.ticket, approval.ticket):
         raise ApprovalError(f"its ticket {approval.ticket!r} does not fit {rule.ticket!r}")
-    _check_age(approval, rule, now)
+    _check_age(approval, rule, time)
     return _Counted(person, approval.ticket, digests.digest(signed.document))
 
 
-def _check_age(approval: Approval, rule: Rule, now: datetime) -> None:
+def _check_age(approval: Approval, rule: Rule, time: Time) -> None:
+    """A time that is only claimed makes an approval older, and none come true."""
     try:
         made = clock.read(approval.approved_at)
     except InputError as error:
         raise ApprovalError(error.message) from None
-    if made - now > _CLOCKS_APART:
+    if made - time.now > _CLOCKS_APART:
         raise ApprovalError(f"it is dated {approval.approved_at}, which is yet to come")
-    if rule.valid_hours and now - made > timedelta(hours=rule.valid_hours):
+    if rule.valid_hours and time.latest - made > timedelta(hours=rule.valid_hours):
         raise ApprovalError(
-            f"it was given {clock.age(made, now)} ago and holds {rule.valid_hours} h"
+            f"it was given {clock.age(made, time.latest)} ago and holds {rule.valid_hours} h"
         )
 
 

@@ -4,8 +4,8 @@ The policy belongs to the customer and is a document of its own, apart from site
 is accepted when the state folder is made (or first used), and journalled; a later one must name its
 predecessor and be signed by as many people as the predecessor demands for that. It never goes back.
 
-Rules grow by new fields with a default (windows, freezes, ages): an older document stays readable,
-and an installer that does not know a rule refuses the document instead of ignoring the rule.
+Rules grow by new fields with a default: an older document stays readable, and an installer that
+does not know a rule refuses the document instead of ignoring the rule.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from airferry_foundation import documents
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import ApprovalError, DocumentError, SignatureError
+from airferry_installer.approving import windows
+from airferry_installer.approving.windows import Calendar
 from airferry_signing import sshsig
 
 SCHEMA = "airferry.policy/v1"
@@ -38,8 +40,8 @@ class Person(Document, frozen=True, kw_only=True):
     roles: tuple[Name, ...] = ()
 
 
-class Rule(Document, frozen=True, kw_only=True):
-    """What a change of one environment takes.
+class Rule(Calendar, frozen=True, kw_only=True):
+    """What a change of one environment takes, and when it may begin.
 
     `people` counts different people; `roles` says how many of them each role must supply, and one
     person fills one place. `ticket` is a pattern that the whole ticket must fit.
@@ -51,6 +53,16 @@ class Rule(Document, frozen=True, kw_only=True):
     ticket: Line | None = None
     valid_hours: Annotated[int, msgspec.Meta(ge=0, le=87_600)] = 0
     """How long an approval holds, in hours; 0 means: until it is used."""
+    backout_grace: Annotated[int, msgspec.Meta(ge=0, le=10_080)] | None = None
+    """Until how many minutes after the window a change may be backed out; None: at any time."""
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """When a change may begin; None if that is not ruled."""
+        calendar = Calendar(
+            windows=self.windows, freezes=self.freezes, expected_minutes=self.expected_minutes
+        )
+        return calendar if calendar != Calendar() else None
 
 
 class Policy(Document, frozen=True, kw_only=True):
@@ -177,6 +189,7 @@ def _rule_problems(policy: Policy, rule: Rule) -> Iterator[str]:
         holders = sum(role in person.roles for person in policy.people.values())
         if holders < count:
             yield f"role {role!r} must supply {count}, but {holders} hold it"
+    yield from windows.problems(rule)
     if rule.ticket is not None:
         try:
             re.compile(rule.ticket)

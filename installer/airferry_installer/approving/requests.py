@@ -19,7 +19,8 @@ from airferry_foundation import clock, documents, files
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
-from airferry_foundation.errors import MissingInputError
+from airferry_foundation.errors import DocumentError, MissingInputError
+from airferry_installer.approving import windows
 from airferry_installer.planning.plan import MAX_BYTES as MAX_PLAN_BYTES
 from airferry_installer.planning.plan import Operation, Plan
 from airferry_signing import sshsig
@@ -68,7 +69,11 @@ class Signed:
 def read_plan(path: Path) -> Plan:
     """The plan in a file; DocumentError if it is none, or not canonical."""
     data = files.read_capped(path, MAX_PLAN_BYTES)
-    return documents.decode(data, Plan, name=str(path), cap=MAX_PLAN_BYTES, text="any")
+    plan = documents.decode(data, Plan, name=str(path), cap=MAX_PLAN_BYTES, text="any")
+    wrong = list(windows.problems(plan.calendar)) if plan.calendar else []
+    if wrong:
+        raise DocumentError(f"{path} has a calendar that can't be used: {'; '.join(wrong)}")
+    return plan
 
 
 def request_path(plan: Path) -> Path:

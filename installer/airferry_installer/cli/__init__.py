@@ -25,6 +25,7 @@ COMMANDS: tuple[str, ...] = (
     "history",
     "receipt",
     "policy",
+    "clock",
     "backup",
     "telemetry",
 )

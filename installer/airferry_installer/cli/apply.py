@@ -46,8 +46,9 @@ def apply(
 ) -> None:
     """Apply an approved plan; or back out of the last change, under the same approval.
 
-    Without the approvals that the policy demands nothing is touched. An apply that was interrupted,
-    even by kill -9, goes on when the same command is given again; so does a back-out.
+    Without the approvals that the policy demands, or outside its windows, nothing is touched. An
+    apply that was interrupted, even by kill -9, goes on when the same command is given again; so
+    does a back-out, which is granted at any time unless the policy ends that (backout_grace).
 
         airferry-installer apply plan.json --approval anna.json --approval ben.json
         airferry-installer apply --backout -e staging
@@ -108,7 +109,8 @@ def _say_approved(out: Output, approved: Approved | None) -> None:
     if approved.without_policy:
         out.say("NOTE: this site has no policy (policy: none): nobody had to approve", style="bold")
         return
-    out.say(f"approved by {', '.join(approved.people)}")
+    until = f", in a window until {approved.closes}" if approved.closes else ""
+    out.say(f"approved by {', '.join(approved.people)}{until}")
     for reason in approved.ignored:
         out.say(f"  not counted: {reason}")
 

@@ -32,10 +32,11 @@ def approve(
 
     Anybody can check it: ssh-keygen -Y verify -n airferry-v1 -s approval.json.sig < approval.json
     """
-    from airferry_foundation import documents, files
+    from airferry_foundation import clock, documents, files
     from airferry_foundation.errors import InputError
-    from airferry_installer.approving import requests
+    from airferry_installer.approving import requests, timing
     from airferry_installer.planning import views
+    from airferry_installer.trust import Time
 
     out = Output(output)
     read = requests.read_plan(plan)
@@ -43,6 +44,9 @@ def approve(
         raise InputError(f"{to} exists already", "Name another file with -o.")
     for line in views.text(read):
         out.say(line)
+    now = Time(clock.now())
+    for line in timing.lines(read.calendar, now):
+        out.say(f"by this machine's clock: {line}")
     digest = documents.digest_of(read)
     out.say(f"plan {digest}", style="bold")
     asked = requests.request_path(plan)
@@ -64,5 +68,6 @@ def approve(
             "plan": digest,
             "key": private.public.key_id,
             "ticket": ticket,
+            "time": timing.content(read.calendar, now),
         }
     )

@@ -37,6 +37,7 @@ def plan(
     from airferry_foundation import clock, documents, files
     from airferry_foundation.digests import digest
     from airferry_installer import delta, standing
+    from airferry_installer.approving import timing
     from airferry_installer.cluster.client import connect
     from airferry_installer.opening import open_admitted
     from airferry_installer.planning import planner, views
@@ -46,7 +47,7 @@ def plan(
     state = StateFolder.open(state_folder(context))
     kubernetes = state.site().environment(environment).kubernetes
     with (
-        open_admitted(state, file, environment=environment, media=media(volumes)) as (
+        open_admitted(state, file, environment=environment, media=media(volumes, file)) as (
             reader,
             release,
         ),
@@ -71,7 +72,8 @@ def plan(
     out.say(f"plan {documents.digest_of(made)}", style="bold")
     out.say(f"wrote {to_file} and {page}")
     stands = standing.known(state, made.product)
-    for line in stands.lines():
+    for line in (*stands.lines(), *timing.lines(made.calendar, stands.time)):
         out.say(line)
     answer = {"plan": str(to_file), "page": str(page), **views.answer(made)}
-    out.answer({**answer, "channel": stands.content()})
+    now = timing.content(made.calendar, stands.time)
+    out.answer({**answer, "channel": stands.content(), "time": now})

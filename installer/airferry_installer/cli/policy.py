@@ -13,6 +13,7 @@ from airferry_installer.cli.asking import KeyOption, private_key
 
 if TYPE_CHECKING:
     from airferry_installer.approving.policy import Policy
+    from airferry_installer.clock_acceptance import Decision as ClockDecision
 
 commands = typer.Typer(
     no_args_is_help=True, help="Who may let a plan be applied: policy.json.", rich_markup_mode=None
@@ -44,12 +45,28 @@ def init(
     requester_may_approve: Annotated[
         bool, typer.Option("--requester-may-approve", help="Who asks counts too.")
     ] = False,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(help="When: 'mon,tue 22:00-04:00 Europe/Berlin'. Repeatable [default: ever]"),
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(help="When not: '2026-12-20..2027-01-06 Europe/Berlin why'. Repeatable."),
+    ] = None,
+    expected_minutes: Annotated[
+        int, typer.Option(min=0, help="A change begins only if so much of its window is left.")
+    ] = 0,
+    backout_grace: Annotated[
+        int | None,
+        typer.Option(min=0, help="Back-outs end so many minutes after a window [default: never]"),
+    ] = None,
     output: OutputOption = Format.text,
 ) -> None:
     """Write a first policy: one rule for each environment, people with their SSH keys.
 
         airferry-installer policy init policy.json --customer acme -e production \\
-          --person anna=anna.pub:ops --person ben=ben.pub --person carl=carl.pub --people 2
+          --person anna=anna.pub:ops --person ben=ben.pub --person carl=carl.pub --people 2 \\
+          --window "mon,tue,wed,thu 22:00-04:00 Europe/Berlin"
 
     Name it in site.yaml (policy: policy.json). The first one is accepted as it is, and journalled;
     each later one needs signatures: see policy sign.
@@ -64,6 +81,10 @@ def init(
         roles=policy_template.counts(role or ()),
         requester_may_approve=requester_may_approve,
         ticket=ticket,
+        windows=tuple(policy_template.window(text) for text in window or ()),
+        freezes=tuple(policy_template.freeze(text) for text in freeze or ()),
+        expected_minutes=expected_minutes,
+        backout_grace=backout_grace,
     )
     policy = policies.Policy(
         schema="airferry.policy/v1",
@@ -102,17 +123,17 @@ def show(file: FileArgument, output: OutputOption = Format.text) -> None:
 
 @commands.command("sign")
 def sign(file: FileArgument, key: KeyOption, output: OutputOption = Format.text) -> None:
-    """Sign a policy that is to follow the one in force, or a decision of `init --repin`.
+    """Sign a policy that is to follow, or a decision of `init --repin` or `clock accept`.
 
     As many people as the policy in force demands for a change sign, each with their own key; the
     signatures lie beside the file. Then a new policy takes the old one's place at the next `plan`
-    or `apply`, and a decision is carried out by giving the same `init --repin` again.
+    or `apply`, and a decision is carried out by giving the command that wrote it again.
 
         airferry-installer policy sign policy.json --key ~/.ssh/id_ed25519
     """
     from airferry_foundation import files
     from airferry_foundation.errors import InputError
-    from airferry_installer import repinning
+    from airferry_installer import clock_acceptance, repinning
     from airferry_installer.approving import acceptance
     from airferry_installer.approving import policy as policies
     from airferry_signing import sshsig
@@ -123,6 +144,8 @@ def sign(file: FileArgument, key: KeyOption, output: OutputOption = Format.text)
         decision = repinning.read(data, name=str(file))
         out.say(f"trust {decision.wanted}", style="bold")
         out.say(f"instead of {decision.trusted}, for {decision.product}: {decision.reason}")
+    elif clock_acceptance.SCHEMA.encode() in data:
+        _say_clock(out, clock_acceptance.read(data, name=str(file)))
     else:
         policies.read(data, name=str(file))
     private = private_key(key)
@@ -134,8 +157,20 @@ def sign(file: FileArgument, key: KeyOption, output: OutputOption = Format.text)
     out.answer({"signature": str(free[0]), "key": private.public.key_id})
 
 
+def _say_clock(out: Output, decision: ClockDecision) -> None:
+    from airferry_foundation import clock
+    from airferry_installer import clock_acceptance
+
+    out.say(
+        f"the clock of {decision.customer} that says {decision.accepted} is right", style="bold"
+    )
+    out.say(f"{decision.trusted}, which was learned, was never so: {decision.reason}")
+    out.say(clock_acceptance.seen_from(decision, clock.now()))
+
+
 def _say(out: Output, policy: Policy) -> None:
     from airferry_foundation import documents
+    from airferry_installer.approving import windows
 
     out.say(f"policy of {policy.customer}, version {policy.version}", style="bold")
     out.say(f"  {documents.digest_of(policy)}")
@@ -148,4 +183,8 @@ def _say(out: Output, policy: Policy) -> None:
         asks = "may" if rule.requester_may_approve else "may not"
         ticket = f", ticket {rule.ticket}" if rule.ticket else ""
         out.say(f"  {name}: {rule.people} people{roles}; who asks {asks} approve{ticket}")
+        for line in windows.describe(rule):
+            out.say(f"    {line}")
+        if rule.calendar and rule.backout_grace is not None:
+            out.say(f"    back-outs end {rule.backout_grace} min after a window")
     out.say(f"  a later policy must be signed by {policy.change} of them")

@@ -38,6 +38,7 @@ def rollback(
     from airferry_foundation import documents, files
     from airferry_installer import rollback as rolling
     from airferry_installer.applying import finding
+    from airferry_installer.approving import timing
     from airferry_installer.planning import views
     from airferry_installer.state import StateFolder
 
@@ -51,11 +52,15 @@ def rollback(
     for line in views.text(plan):
         out.say(line)
     out.say(f"wrote {to_file}")
+    now = state.now()
+    for line in timing.lines(plan.calendar, now):
+        out.say(line)
     out.answer(
         {
             "plan": str(to_file),
             "digest": documents.digest_of(plan),
             "version": plan.version,
             "operation": plan.operation,
+            "time": timing.content(plan.calendar, now),
         }
     )

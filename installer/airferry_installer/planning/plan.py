@@ -12,6 +12,7 @@ from typing import Any, Literal
 from airferry_archive.release import Name
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
+from airferry_installer.approving.windows import Calendar
 
 SCHEMA = "airferry.plan/v1"
 MAX_BYTES = 64 << 20
@@ -143,6 +144,8 @@ class Plan(Document, frozen=True, kw_only=True):
     """The environment's revision when the plan was made; apply makes revision + 1."""
     running: Running | None = None
     policy: Digest | None = None
+    calendar: Calendar | None = None
+    """When the policy lets it be applied, for those who approve; None: that is not ruled."""
     steps: tuple[Step, ...]
     images: tuple[ImageChange, ...] = ()
     values: tuple[FieldChange, ...] = ()

@@ -110,6 +110,7 @@ def plan_rendered(
         steps = tuple(_quiet(step) for step in steps)
     running = held.inventory.running if held else None
     before = _running_rendered(state, held)
+    force = in_force(state)
     return Plan(
         schema="airferry.plan/v1",
         operation=operation,
@@ -126,7 +127,8 @@ def plan_rendered(
         kubernetes=client.version(),
         revision=held.inventory.revision if held else 0,
         running=running,
-        policy=in_force(state).digest,
+        policy=force.digest,
+        calendar=force.calendar(environment),
         steps=steps,
         images=consequences.images(before, rendered_release),
         values=consequences.values(before, rendered_release),

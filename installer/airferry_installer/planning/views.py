@@ -13,6 +13,7 @@ from typing import Any
 
 from airferry_foundation import documents
 from airferry_foundation.digests import short
+from airferry_installer.approving.windows import describe
 from airferry_installer.planning.consequences import shown
 from airferry_installer.planning.plan import FieldChange, Plan, Step
 
@@ -65,8 +66,14 @@ def _head(plan: Plan) -> Iterator[str]:
     yield f"  runs now: {now}; this becomes revision {plan.revision + 1}"
     yield f"  cluster {plan.cluster} ({plan.kubernetes}), inventory in namespace {plan.namespace}"
     yield f"  release {short(plan.release)}, rendered {short(plan.rendered)}"
+    for line in _calendar(plan):
+        yield f"  may be applied {line}"
     for line in plan.read:
         yield f"  charts look up in the cluster: {line}"
+
+
+def _calendar(plan: Plan) -> Iterator[str]:
+    return describe(plan.calendar) if plan.calendar else iter(())
 
 
 def _images(plan: Plan) -> Iterator[str]:
@@ -151,6 +158,7 @@ def html(plan: Plan, *, made_at: str = "") -> str:
         plan=plan,
         digest=documents.digest_of(plan),
         made_at=made_at,
+        calendar=list(_calendar(plan)),
         counts=counts(plan),
         nothing=changes_nothing(plan),
         changed=[step for step in plan.steps if step.action != "unchanged"],
@@ -178,4 +186,5 @@ def answer(plan: Plan) -> dict[str, Any]:
             for danger in step.dangers
         ],
         "irreversible": list(plan.irreversible),
+        "calendar": list(_calendar(plan)),
     }

@@ -229,4 +229,4 @@ class StateFolder:
 
     def now(self) -> trusts.Time:
         """What time it is, by clock and memory."""
-        return trusts.trusted_now(self.trust(), clock.now(), self.journal.last_time())
+        return trusts.trusted_now(self.trust(), clock.now(), self.journal.latest())

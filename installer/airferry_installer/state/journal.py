@@ -26,6 +26,14 @@ Fact = str | int | list[str] | None
 BEGINNING = "sha256:" + "0" * 64
 _MAX_ENTRY = 1 << 20
 _LAST = "SELECT number, entry FROM journal ORDER BY number DESC LIMIT 1"
+_ACCEPTED = """
+SELECT number, entry FROM journal WHERE json_extract(CAST(entry AS TEXT), '$.event') = ?
+ORDER BY number DESC LIMIT 1
+"""
+_LATEST = """
+SELECT number, entry FROM journal WHERE number >= ?
+ORDER BY json_extract(CAST(entry AS TEXT), '$.at') DESC LIMIT 1
+"""
 _HINT = "Somebody changed state.db. Restore the state folder from a backup, and find out who."
 
 
@@ -59,11 +67,22 @@ class Journal:
         with self.database.snapshot() as connection:
             return _last(connection)[1]
 
-    def last_time(self) -> datetime | None:
-        """When the last entry was written, None for an empty journal."""
+    def latest(self) -> datetime | None:
+        """The latest time of an entry since people accepted the clock, None for an empty journal.
+
+        Not the last one's: a clock that was set back writes earlier times, and forgets nothing.
+        """
         with self.database.snapshot() as connection:
-            row = connection.execute(_LAST).fetchone()
+            accepted = connection.execute(_ACCEPTED, (CLOCK_EVENT,)).fetchone()
+            since = accepted[0] if accepted else 1
+            row = connection.execute(_LATEST, (since,)).fetchone()
         return clock.read(_read(*row).at) if row else None
+
+    def clock_accepted(self) -> str:
+        """The digest of the entry with which people last accepted the clock, or of none."""
+        with self.database.snapshot() as connection:
+            row = connection.execute(_ACCEPTED, (CLOCK_EVENT,)).fetchone()
+        return digest(row[1]) if row else BEGINNING
 
     def verify(self) -> int:
         """How many entries there are, each fitting the one before it; StateTamperedError if not.
@@ -104,6 +123,7 @@ class Journal:
 
 
 TRUST_EVENT = "trust remembered"
+CLOCK_EVENT = "clock accepted"
 
 
 def append(connection: sqlite3.Connection, event: str, facts: dict[str, Fact]) -> Entry:

@@ -181,6 +181,23 @@ def test_trusted_now_is_never_far_ahead_of_the_clock(sticks: list[Stick], last: 
         assert here.now <= verdict.time.now <= here.now + timedelta(hours=25)
 
 
+@given(st.lists(STICKS, max_size=4), st.integers(-400, 40_000))
+def test_an_accepted_clock_is_not_put_in_doubt_by_the_same_sticks_again(
+    sticks: list[Stick], accepted: int
+) -> None:
+    """Each time that is claimed may have to be dismissed once, and then never again."""
+    trust, now = pinned(), day(accepted)
+    for stick in [*sticks, *sticks]:
+        trust, _ = admit(offer(stick), trust, context(stick))
+        trust = trusts.dismissing(trust, now)
+        assert trusts.trusted_now(trust, now) == trusts.Time(now)
+    settled = line_of(trust).dismissed
+    for stick in sticks:
+        trust, _ = admit(offer(stick), trust, context(stick))
+        assert trusts.trusted_now(trust, now) == trusts.Time(now)
+    assert line_of(trust).dismissed == settled
+
+
 @given(st.lists(STICKS, max_size=6))
 def test_the_state_survives_the_disk_at_every_step(sticks: list[Stick]) -> None:
     trust = pinned()

@@ -13,12 +13,13 @@ from airferry_foundation.errors import ApprovalError
 from airferry_installer.approving.gate import decide
 from airferry_installer.approving.policy import Rule
 from airferry_installer.approving.requests import Signed
+from airferry_installer.trust import Time
 
 PEOPLE = {name: [name, f"{name}-2", f"{name}-3"] for name in ("anna", "ben", "carl", "dora", "eve")}
 SEEDS = [seed for seeds in PEOPLE.values() for seed in seeds]
 PLAN = plan_of()
 OTHERS = [plan_of("2.0.0"), plan_of(revision=1), plan_of("1.0.0", environment="staging")]
-NOW = datetime.now(UTC)
+NOW = Time(datetime.now(UTC))
 
 # Signing is slow and pure: every signature that a law may need is made once.
 GOOD = {seed: signatory(seed).approves(PLAN) for seed in SEEDS}

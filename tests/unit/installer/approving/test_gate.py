@@ -11,6 +11,7 @@ from airferry_foundation.errors import ApprovalError, DocumentError, SignatureEr
 from airferry_installer.approving.gate import decide
 from airferry_installer.approving.policy import Rule
 from airferry_installer.approving.requests import Signed, agree, ask
+from airferry_installer.trust import Time
 
 PLAN = plan_of()
 TWO = policy_of({"anna": ["anna", "anna-2"], "ben": ["ben"], "carl": ["carl"]}, Rule(people=2))
@@ -22,8 +23,8 @@ ROLES = policy_of(
 REQUEST = signatory("carl").requests(PLAN)
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
+def now(hours: int = 0) -> Time:
+    return Time(datetime.now(UTC) + timedelta(hours=hours))
 
 
 def test_without_a_policy_the_gate_is_open_and_says_so() -> None:
@@ -179,13 +180,13 @@ def test_an_approval_grows_old_where_the_rule_says_so() -> None:
     policy = policy_of({"anna": ["anna"], "ben": ["ben"]}, Rule(people=1, valid_hours=24))
     request = signatory("ben").requests(PLAN)
     approvals = [signatory("anna").approves(PLAN)]
-    assert decide(PLAN, policy, request, approvals, now() + timedelta(hours=23))
+    assert decide(PLAN, policy, request, approvals, now(23))
     with pytest.raises(ApprovalError, match="holds 24 h"):
-        decide(PLAN, policy, request, approvals, now() + timedelta(hours=25))
+        decide(PLAN, policy, request, approvals, now(25))
 
 
 def test_an_approval_from_the_future_does_not_count() -> None:
-    ahead = msgspec.structs.replace(agree(PLAN), approved_at=clock.write(now() + timedelta(days=3)))
+    ahead = msgspec.structs.replace(agree(PLAN), approved_at=clock.write(now(72).now))
     with pytest.raises(ApprovalError, match="yet to come"):
         decide(PLAN, TWO, REQUEST, [signatory("anna").signs(ahead)], now())
 

@@ -103,3 +103,44 @@ def test_a_successor_stays_with_its_customer() -> None:
     new = encoded(successor(POLICY, customer="other"))
     with pytest.raises(ApprovalError, match="customer 'other'"):
         judge_successor(encoded(POLICY), new, signed_by(new, "anna", "ben"))
+
+
+NIGHT = {"days": ["mon"], "from": "22:00", "to": "04:00", "zone": "Europe/Berlin"}
+
+
+def timed(**fields: object) -> bytes:
+    """A policy whose rule has these further fields, as a file has them."""
+    plain = msgspec.to_builtins(POLICY)
+    plain["environments"]["production"] |= fields
+    return documents.encode(plain)
+
+
+def test_a_rule_may_say_when() -> None:
+    policy = read(timed(windows=[NIGHT], backout_grace=60), name="p")
+    rule = policy.rule("production")
+    assert rule.calendar is not None
+    assert rule.calendar.windows[0].from_ == "22:00"
+    assert rule.backout_grace == 60
+    assert POLICY.rule("production").calendar is None
+
+
+def test_a_policy_that_says_nothing_of_time_is_written_as_ever() -> None:
+    for word in (b"windows", b"freezes", b"minutes", b"grace"):
+        assert word not in encoded(POLICY)
+
+
+def test_a_zone_that_nobody_knows_is_listed() -> None:
+    wrong = [{**NIGHT, "zone": "Europe/Berln"}, NIGHT, {**NIGHT, "zone": "Moon/Tranquility"}]
+    with pytest.raises(DocumentError) as caught:
+        read(timed(windows=wrong), name="p")
+    assert "environments.production: windows[0]: 'Europe/Berln'" in caught.value.message
+    assert "windows[2]: 'Moon/Tranquility'" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"days": []}, {"days": ["monday"]}, {"from": "25:00"}, {"zone": "../x"}, {"until": "04:00"}],
+)
+def test_what_is_no_window(wrong: dict[str, object]) -> None:
+    with pytest.raises(DocumentError):
+        read(timed(windows=[{**NIGHT, **wrong}]), name="p")

@@ -42,3 +42,30 @@ def test_counts_of_roles() -> None:
     for wrong in ("ops", "ops=", "ops=0", "=1", "ops=x"):
         with pytest.raises(InputError, match="no count of a role"):
             policy_template.counts([wrong])
+
+
+def test_a_window_in_words() -> None:
+    window = policy_template.window("mon,tue 22:00-04:00 Europe/Berlin")
+    assert (window.days, window.from_, window.to) == (("mon", "tue"), "22:00", "04:00")
+    assert window.zone == "Europe/Berlin"
+
+
+def test_a_freeze_in_words() -> None:
+    freeze = policy_template.freeze("2026-12-20..2027-01-06 Europe/Berlin end of the year")
+    assert (freeze.from_, freeze.until) == ("2026-12-20", "2027-01-06")
+    assert freeze.reason == "end of the year"
+    assert policy_template.freeze("2026-12-20..2026-12-20 UTC").reason == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["mon 22", "mon 22:00 UTC", "mon 22-04 UTC", "day 22:00-04:00 UTC"]
+)
+def test_what_is_no_window(text: str) -> None:
+    with pytest.raises(InputError, match="22"):
+        policy_template.window(text)
+
+
+@pytest.mark.parametrize("text", ["2026-12-20", "2026-12-20..2026-12-21", "20..21 UTC"])
+def test_what_is_no_freeze(text: str) -> None:
+    with pytest.raises(InputError, match="20"):
+        policy_template.freeze(text)
