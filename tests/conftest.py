@@ -81,13 +81,20 @@ def repository_prefix(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def start_registry(tmp_path: Path) -> Iterator[RegistryFactory]:
+def edition(request: pytest.FixtureRequest) -> str:
+    """Which registry `start_registry` starts; parametrize it indirectly to try [NEW, OLD]."""
+    return str(getattr(request, "param", registries.NEW))
+
+
+@pytest.fixture
+def start_registry(tmp_path: Path, edition: str) -> Iterator[RegistryFactory]:
     """Starts registries of a test's own: `start_registry(**options of servers.registry)`."""
-    if _missing("registry"):
-        _refuse("MISSING registry: run `make programs`")
     with ExitStack() as stack:
 
         def start(**options: Any) -> registries.RegistryServer:
+            wanted = options.setdefault("edition", edition)
+            if _missing(wanted):
+                _refuse(f"MISSING {wanted}: run `make programs`")
             folder = options.pop("folder", None) or tmp_path / f"registry-{next(_count)}"
             return stack.enter_context(registries.start_registry(folder, **options))
 

@@ -11,7 +11,7 @@ import pytest
 
 from airferry_fixtures.customers import customer_of
 from airferry_fixtures.registry_content import stored, tags
-from airferry_fixtures.servers.registry import RegistryServer
+from airferry_fixtures.servers.registry import NEW, OLD, RegistryServer
 from airferry_fixtures.simulator import bundle_of, image_of, noise, product_of
 from airferry_fixtures.statements import Vendor
 from airferry_foundation import clock
@@ -32,6 +32,7 @@ def _committed(registry: RegistryServer) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 @pytest.mark.parametrize("wanted", [1, 9, 20])
 def test_killed_after_so_many_blobs(
     tmp_path: Path, start_registry: Callable[..., RegistryServer], wanted: int

@@ -23,7 +23,7 @@ from airferry_fixtures.registry_content import stored, tags
 from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script
 from airferry_fixtures.servers.front import forward
 from airferry_fixtures.servers.programs import program
-from airferry_fixtures.servers.registry import RegistryServer
+from airferry_fixtures.servers.registry import NEW, OLD, RegistryServer
 from airferry_foundation.digests import digest
 from airferry_registry import push
 from airferry_registry.client import RegistryClient
@@ -79,6 +79,7 @@ def fetcher(product: ProductFolder, folder: Path, push: str, *vendors: str) -> C
 # --- publish --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 @pytest.mark.program("oras")
 @pytest.mark.parametrize("platforms", ["linux/amd64", "linux/amd64, linux/arm64"])
 def test_stock_oras_opens_what_is_published(
@@ -182,6 +183,7 @@ def test_an_address_that_is_none(tmp_path: Path, text: str) -> None:
 # --- fetch ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 @pytest.mark.parametrize("platforms", ["linux/amd64", "linux/amd64, linux/arm64"])
 def test_a_fetched_file_is_the_vendors_bundle(
     tmp_path: Path, start_registry: Start, platforms: str
@@ -216,6 +218,7 @@ def test_the_newest_version_and_a_digest(tmp_path: Path, start_registry: Start) 
     assert "exists already" in taken.stderr
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_from_registry_to_registry(tmp_path: Path, start_registry: Start) -> None:
     ours, theirs = start_registry(), start_registry()
     product = made(tmp_path / "v", ours.address)

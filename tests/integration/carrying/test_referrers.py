@@ -18,7 +18,7 @@ from airferry_fixtures.product_folder import ProductFolder, product_folder
 from airferry_fixtures.registry_content import tags
 from airferry_fixtures.servers.faulty import FaultyServer, Script
 from airferry_fixtures.servers.front import Referrers
-from airferry_fixtures.servers.registry import RegistryServer
+from airferry_fixtures.servers.registry import NEW, OLD, RegistryServer
 from airferry_registry import referrers
 from airferry_registry.client import RegistryClient
 from airferry_registry.manifests import OCI_MANIFEST
@@ -72,6 +72,7 @@ def here(made: ProductFolder, address: str, image: str) -> str:
     return f"{address}/{image.replace(':', '-', 1)}"
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 @pytest.mark.parametrize("old", [False, True])
 def test_a_signed_image_verifies_at_the_customers(
     tmp_path: Path, start_registry: Start, cosigner: Cosigner, old: bool
@@ -171,6 +172,7 @@ def test_a_signature_of_the_index_and_of_a_platform(
     assert cosigner.verifies(here(made, theirs.address, amd))
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_a_signature_that_the_customer_made_stays(
     tmp_path: Path, start_registry: Start, cosigner: Cosigner
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from airferry_archive.receipts import read_need
 from airferry_fixtures.customers import Customer, customer_of
-from airferry_fixtures.servers.registry import RegistryServer
+from airferry_fixtures.servers.registry import NEW, OLD, RegistryServer
 from airferry_fixtures.simulator import (
     TAR_LAYER,
     Product,
@@ -128,6 +128,7 @@ def test_without_o_the_need_is_in_the_state_folder(tmp_path: Path, customer: Cus
     assert events[-1] == "load incomplete"
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_what_another_repository_has_is_mounted(
     tmp_path: Path, customer: Customer, server: RegistryServer
 ) -> None:
@@ -180,6 +181,7 @@ def test_a_receipt_leaves_out_what_the_registry_lost(
     assert content.get("releases") in (None, [])
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_deep_finds_what_the_storage_damaged(
     tmp_path: Path, customer: Customer, server: RegistryServer
 ) -> None:

@@ -16,7 +16,7 @@ from airferry_fixtures.customers import Customer, customer_of
 from airferry_fixtures.registry_content import stored, tags
 from airferry_fixtures.servers.certificates import Authority
 from airferry_fixtures.servers.process import free_port
-from airferry_fixtures.servers.registry import RegistryServer
+from airferry_fixtures.servers.registry import NEW, OLD, RegistryServer
 from airferry_fixtures.simulator import (
     CONFIG,
     Content,
@@ -56,6 +56,7 @@ def log_in(folder: Path, address: str, user: str, password: str) -> None:
 # --- load -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_load_and_load_again(tmp_path: Path, vendor: Vendor, start_registry: Start) -> None:
     registry = start_registry()
     customer = customer_of(tmp_path / "c", f"{registry.address}/airferry", vendor)
@@ -92,6 +93,7 @@ def test_load_and_load_again(tmp_path: Path, vendor: Vendor, start_registry: Sta
     assert [e.event for e in customer.state.journal.entries()].count("loaded") == 2
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_no_tag_is_moved(tmp_path: Path, vendor: Vendor, start_registry: Start) -> None:
     registry = start_registry()
     customer = customer_of(tmp_path / "c", registry.address, vendor)
@@ -152,6 +154,7 @@ def multi_platform(*, filtered: bool) -> Product:
     return product_of(blobs=carried).changed(images=(image,))
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_an_index_goes_after_its_children(
     tmp_path: Path, vendor: Vendor, start_registry: Start
 ) -> None:
@@ -164,6 +167,7 @@ def test_an_index_goes_after_its_children(
     assert tags(registry) == {f"docker.io/acme/many:{delivery.own_tag(image.digest)}": image.digest}
 
 
+@pytest.mark.parametrize("edition", [NEW, OLD], indirect=True)
 def test_an_index_that_travels_as_evidence_is_not_pushed(
     tmp_path: Path, vendor: Vendor, start_registry: Start
 ) -> None:
