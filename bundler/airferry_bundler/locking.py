@@ -148,7 +148,7 @@ def _notes(listed: Iterable[Place], added: Iterable[str], found: Discovered) -> 
     notes = [f"added {name}, used by {found.places(name)[0]}" for name in added]
     notes += [
         f"{place.name} is listed, but no rendered workload uses it"
-        for place in listed
+        for place in (listed if found.found_in else ())  # a spec of images alone says nothing
         if place.name not in found.found_in
     ]
     notes += [f"looks like an image, but was never rendered: {v}" for v in sorted(found.unrendered)]

@@ -61,6 +61,11 @@ def resolve(name: str, version: str, store: ManifestStore, platforms: Sequence[s
     if isinstance(parsed, Index):
         return _resolve_index(name, stored, parsed, store, platforms)
     found = _platform(name, parsed, store)
+    if found is None:
+        raise ImageReferenceError(
+            f"{name} is no runnable image: its configuration names no platform",
+            "Charts go under `charts:`, other artifacts under `files:`.",
+        )
     chosen = _choose(name, {found: _described(stored, parsed)}, platforms)
     image = Image(name=name, digest=stored.digest, platforms=dict.fromkeys(chosen, stored.digest))
     return Resolved(image, (_described(stored, parsed), *parsed.blobs))
@@ -75,8 +80,11 @@ def _resolve_index(
 ) -> Resolved:
     offered: dict[str, Descriptor] = {}
     for child in index.children:
-        if child.platform and not child.platform.startswith(_ATTESTATIONS):
-            offered.setdefault(child.platform, child.descriptor)
+        platform = child.platform or _platform(
+            name, _child(name, child.descriptor, store)[1], store
+        )
+        if platform and not platform.startswith(_ATTESTATIONS):
+            offered.setdefault(platform, child.descriptor)
     chosen = _choose(name, offered, platforms)
     pinned = {platform: descriptor.digest for platform, descriptor in chosen.items()}
     whole = set(pinned.values()) == {descriptor.digest for descriptor in offered.values()}
@@ -93,18 +101,15 @@ def _resolve_index(
     return Resolved(image, tuple(dict.fromkeys(blobs)))
 
 
-def _platform(name: str, manifest: Manifest, store: ManifestStore) -> str:
-    """An image's platform, by its configuration."""
+def _platform(name: str, manifest: Manifest, store: ManifestStore) -> str | None:
+    """An image's platform, by its configuration; None for what is no image."""
     try:
         data = store.small_blob(manifest.config.digest, MAX_CONFIG)
         config = msgspec.json.decode(data, type=_Config)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RegistryError(f"{name}: its configuration can't be read: {error}") from None
     if not config.os or not config.architecture:
-        raise ImageReferenceError(
-            f"{name} is no runnable image: its configuration names no platform",
-            "Charts go under `charts:`, other artifacts under `files:`.",
-        )
+        return None
     plain = f"{config.os}/{config.architecture}"
     usual = plain.endswith("/arm64") and config.variant == "v8"  # which nobody writes out
     return f"{plain}/{config.variant}" if config.variant and not usual else plain
@@ -133,11 +138,20 @@ def _choose(
 
 
 def _child_blobs(name: str, child: Descriptor, store: ManifestStore) -> Iterator[Descriptor]:
+    stored, parsed = _child(name, child, store)
+    yield from (_described(stored, parsed), *parsed.blobs)
+
+
+def _child(name: str, child: Descriptor, store: ManifestStore) -> tuple[StoredManifest, Manifest]:
+    """What an index names; RegistryError for an index in an index."""
     stored = store.manifest(child.digest)
     parsed = stored.parse()
     if isinstance(parsed, Index):
-        raise RegistryError(f"{name}: its index holds another index, which can't be carried")
-    yield from (_described(stored, parsed), *parsed.blobs)
+        raise RegistryError(
+            f"{name}: its index holds another index ({child.digest}), which can't be carried",
+            "Name the inner index as the image, or push an index of its manifests.",
+        )
+    return stored, parsed
 
 
 def _described(stored: StoredManifest, parsed: Manifest | Index) -> Descriptor:

@@ -29,7 +29,7 @@ def enroll(
 ) -> None:
     """Take an instance's key, once; until then its telemetry is quarantined.
 
-    Example: airferry-bundler fleet enroll enrolment.json --fingerprint SHA256:… --store fleet
+    airferry-bundler fleet enroll enrolment.json --fingerprint SHA256:… --store fleet
     """
     from airferry_bundler.fleet import enrolling
     from airferry_bundler.fleet.store import Store

@@ -55,7 +55,7 @@ def generate(
     Signing keys are encrypted with COSIGN_PASSWORD, or with a passphrase that is asked for. Make
     each key where it will be used, and carry only its .pub to where roots are made.
 
-    Example: airferry-bundler keys generate --role release --name release-1 -o keys
+        airferry-bundler keys generate --role release --name release-1 -o keys
     """
     from airferry_bundler import vendor_keys
     from airferry_bundler.cli.passphrase import passphrase
@@ -92,14 +92,14 @@ def init(
     folder: RootsOption = Path("roots"),
     output: OutputOption = Format.text,
 ) -> None:
-    """Make root 1: the keys of the roles root, release, channel and ack, and their thresholds.
+    r"""Make root 1: the keys of the roles root, release, channel and ack, and their thresholds.
 
     A role without --threshold needs one signature. The root then has to be signed by its own root
     keys, and customers pin its fingerprint, told to them in person or by telephone.
 
-    Example: airferry-bundler keys root init --product shop --key root=keys/root.pub
-    --key release=keys/release-1.pub --key release=keys/release-2.pub --threshold release=2
-    --key channel=keys/channel.pub --key ack=keys/ack.pub
+        airferry-bundler keys root init --product shop --key root=keys/root.pub \
+          --key release=keys/release-1.pub --key release=keys/release-2.pub \
+          --threshold release=2 --key channel=keys/channel.pub --key ack=keys/ack.pub
 
     When so many root keys are lost that no root can follow, begin a new chain with --epoch one
     above the lost one's: each customer then pins it with `airferry-installer init --repin`.
@@ -135,7 +135,7 @@ def add(
     It has to be signed by enough root keys of the root before it and of itself. A release signed
     by a retired key counts no more, unless it is accepted by digest.
 
-    Example: airferry-bundler keys root add --key release=new.pub --retire keys/release-1.pub
+        airferry-bundler keys root add --key release=new.pub --retire keys/release-1.pub
     """
     from airferry_bundler import vendor_roots
     from airferry_foundation import clock

@@ -58,12 +58,13 @@ def command_of(app: typer.Typer) -> Any:
     command: Any
     if app.registered_callback is None:  # then it may be one command, without a name
         command = get_command(app)
-    else:
-        bare = copy(app)
-        bare.registered_commands, bare.registered_groups = [], []
-        command = get_command(bare)
-        command.commands = _Commands(app)
+        _keep_examples(command)
+        return command
+    bare = copy(app)
+    bare.registered_commands, bare.registered_groups = [], []
+    command = get_command(bare)
     _keep_examples(command)
+    command.commands = _Commands(app)
     return command
 
 
@@ -94,8 +95,6 @@ class _Commands(Mapping[str, Any]):
         if name not in self._made:
             command = self._make[name]()
             _keep_examples(command)
-            for child in getattr(command, "commands", {}).values():
-                _keep_examples(child)
             self._made[name] = command
         return self._made[name]
 
@@ -107,10 +106,12 @@ class _Commands(Mapping[str, Any]):
 
 
 def _keep_examples(command: Any) -> None:
-    """Mark the indented paragraphs of a help text so that click does not wrap them."""
+    """Mark indented paragraphs of every help text so that click does not wrap them."""
     if command.help:
         parts = command.help.split("\n\n")
         command.help = "\n\n".join(f"\b\n{p}" if p.startswith("  ") else p for p in parts)
+    for child in getattr(command, "commands", {}).values():
+        _keep_examples(child)
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:

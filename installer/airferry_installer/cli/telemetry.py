@@ -51,7 +51,7 @@ def consent(
     Each category has two switches: `collect` lets it be sampled for use at home, `export` lets it
     leave, sealed for the vendor. What is set is journalled.
 
-    Example: airferry-installer telemetry consent --collect inventory,health --export inventory
+        airferry-installer telemetry consent --collect inventory,health --export inventory
     """
     from airferry_installer.monitoring import consent as consents
     from airferry_installer.monitoring import enrolling, sampling
@@ -153,7 +153,7 @@ def export(
     Only the key that the running release names for your region and purpose can open it, and your
     own if site.yaml names one. Stock `age -d` and `tar` open it.
 
-    Example: airferry-installer telemetry export -o /media/stick
+        airferry-installer telemetry export -o /media/stick
     """
     from airferry_installer.monitoring import exporting
     from airferry_installer.state import StateFolder

@@ -147,12 +147,33 @@ def test_a_broken_configuration(config: bytes) -> None:
         resolve(NAME, "1", store, ["linux/amd64"])
 
 
-def test_an_index_in_an_index() -> None:
+def test_a_child_without_a_platform_is_asked_for_its_configuration() -> None:
+    store = Store()
+    children = [store.image("linux/amd64", layer=b"one"), store.image("linux/arm64", layer=b"two")]
+    store.blobs[digest(b"{}")] = b"{}"
+    children.append(store.put(
+        {"schemaVersion": 2, "layers": [],
+         "config": {"mediaType": "application/c", "digest": digest(b"{}"), "size": 2}},
+        OCI_MANIFEST,
+    ))  # fmt: skip
+    entries = [
+        {"mediaType": OCI_MANIFEST, "digest": one.digest, "size": len(one.data)} for one in children
+    ]
+    index = store.put({"schemaVersion": 2, "manifests": entries}, OCI_INDEX, "1")
+    found = resolve(NAME, "1", store, ["linux/amd64", "linux/arm64"])
+    assert found.image.digest == index.digest
+    assert found.image.platforms == {
+        "linux/amd64": children[0].digest, "linux/arm64": children[1].digest,
+    }  # fmt: skip
+    assert children[2].digest in {blob.digest for blob in found.blobs}
+
+
+@pytest.mark.parametrize("platform", [{}, {"platform": {"os": "linux", "architecture": "amd64"}}])
+def test_an_index_in_an_index(platform: dict[str, object]) -> None:
     store = Store()
     inner = store.index("inner", "linux/amd64")
     child = {
-        "mediaType": OCI_INDEX, "digest": inner.digest, "size": len(inner.data),
-        "platform": {"os": "linux", "architecture": "amd64"},
+        "mediaType": OCI_INDEX, "digest": inner.digest, "size": len(inner.data), **platform,
     }  # fmt: skip
     store.put({"schemaVersion": 2, "manifests": [child]}, OCI_INDEX, "1")
     with pytest.raises(RegistryError, match="another index"):
