@@ -8,7 +8,7 @@ where; only then are there blobs. What was verified is what is handed out: both 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -93,10 +93,48 @@ class BundleReader:
         """The numbers of the volumes that are not at hand."""
         return self._file.absent if isinstance(self._file, VolumeSet) else ()
 
-    def expect_volumes(self) -> None:
-        """VolumeMissingError, naming all that are absent, unless they can be asked for."""
+    def expect_volumes(self, progress: Progress = SILENT) -> None:
+        """VolumeMissingError, naming all that are absent, unless they can be asked for.
+
+        Then `progress` is told their names, before anything is read.
+        """
         if isinstance(self._file, VolumeSet):
             self._file.expect_reachable()
+            if absent := self._file.absent_names:
+                progress.note(
+                    f"Not here yet: {', '.join(absent)}. Each will be asked for; any order will do."
+                )
+
+    def in_turn(self, blobs: Iterable[str], act: Callable[[str], None]) -> None:
+        """Do something once with each blob, in the order that wants the fewest changes of media.
+
+        That is: what is whole in volumes at hand, then the next one in the order of the file, which
+        may ask for a volume. Whatever volume of the set comes then, what is whole in it is done
+        at once; a blob that is cut wants its volumes one after the other. What the file lacks comes
+        last. `act` is called from this thread alone.
+        """
+        wanted = set(blobs)
+        order = dict.fromkeys(one for one in self.layout.members if one in wanted)
+        left = order | dict.fromkeys(sorted(wanted))
+
+        def take() -> bool:
+            whole = self._file.whole if isinstance(self._file, VolumeSet) else frozenset[str]()
+            ready = [one for one in left if one in whole]
+            for one in ready:
+                act(one)
+                left.pop(one, None)
+            return bool(ready)
+
+        if isinstance(self._file, VolumeSet):
+            self._file.on_another(take)
+        while left:
+            take()
+            following = next(iter(left), None)
+            if following is not None:
+                del left[following]
+                act(following)
+        if isinstance(self._file, VolumeSet):
+            self._file.on_another(None)
 
     @property
     def header(self) -> Header:
@@ -164,16 +202,17 @@ class BundleReader:
 
         TruncatedError for a file that ends early, else BundleMismatchError with member and offset.
         """
-        members = [*self.layout.members.values()]
-        workers = 1  # volumes that come one after another are read in order
-        if self.at_hand:
-            members.sort(key=lambda member: member.blob.size, reverse=True)
-            self._expect_end()
-            workers = os.cpu_count() or 1
-        total = sum(member.blob.size for member in members)
+        members = self.layout.members
+        total = sum(member.blob.size for member in members.values())
         task = progress.start(f"Verifying {self.path.name}", total)
         stop = Event()
-        run_all((partial(self._check, member, task, stop) for member in members), workers, stop)
+        if self.at_hand:
+            self._expect_end()
+            largest_first = sorted(members.values(), key=lambda one: one.blob.size, reverse=True)
+            jobs = (partial(self._check, member, task, stop) for member in largest_first)
+            run_all(jobs, os.cpu_count() or 1, stop)
+        else:
+            self.in_turn(members, lambda one: self._check(members[one], task, stop))
         task.finish()
         return Verified(len(members), total, self._expect_end())
 
@@ -202,7 +241,12 @@ class BundleReader:
         def ended(end: int) -> None:
             self._learn_end(member, end)
 
-        return content.stream(self._file, member, self._offset(member), ended)
+        try:
+            yield from content.stream(self._file, member, self._offset(member), ended)
+        except BundleMismatchError as error:
+            if isinstance(self._file, VolumeSet):
+                raise self._file.blamed(member.blob.digest, error) from None
+            raise
 
     def _offset(self, member: Member) -> int:
         if member.offset is not None:
@@ -215,16 +259,32 @@ class BundleReader:
         Block headers are read from the last place that is known.
         """
         with self._lock:
-            start = self.layout.compressed_start
-            for member in self.layout.compressed:
-                start = self._starts.setdefault(member.blob.digest, start)
-                if member.blob.digest == wanted:
-                    return start
-                start = self._end_of(member, start)
+            members = self.layout.compressed
+            self._learn_starts()
+            last = next((n for n, m in enumerate(members) if m.blob.digest == wanted), len(members))
+            known = [n for n in range(last) if members[n].blob.digest in self._starts]
+            start = self._starts.get(wanted, self.layout.compressed_start)
+            if wanted not in self._starts and known:
+                start = self._starts[members[known[-1]].blob.digest]
+                for member in members[known[-1] : last]:
+                    start = self._end_of(member, start)
             return start
 
+    def _learn_starts(self) -> None:
+        """Where compressed members begin that are known to: the first, and by volumes' trailers.
+
+        Those can be wrong: whoever reads the member before finds that out, in `_learn_end`.
+        """
+        first = next((member.blob.digest for member in self.layout.compressed), None)
+        if first is not None:
+            self._starts.setdefault(first, self.layout.compressed_start)
+        if isinstance(self._file, VolumeSet):
+            for digest, start in self._file.starts.items():
+                if digest in self._following:
+                    self._starts.setdefault(digest, start)
+
     def _end_of(self, member: Member, start: int) -> int:
-        following = self._following.get(member.blob.digest, _END_OF_BLOBS)
+        following = self._following[member.blob.digest]
         if following not in self._starts:
             self._starts[following] = compression.end_of(
                 self._file, start, member.length, member.name
@@ -234,13 +294,15 @@ class BundleReader:
     def _learn_end(self, member: Member, end: int) -> None:
         """Where a member's frames ended when it was read: need not be walked."""
         with self._lock:
-            self._starts.setdefault(self._following.get(member.blob.digest, _END_OF_BLOBS), end)
+            following = self._following[member.blob.digest]
+            if self._starts.setdefault(following, end) != end:
+                raise mismatch(self._file, member.name, end, "the next member does not follow it")
 
     @cached_property
     def _following(self) -> dict[str, str]:
-        """By digest, the compressed member behind each one but the last."""
+        """By digest, the compressed member behind each one."""
         digests = [member.blob.digest for member in self.layout.compressed]
-        return dict(pairwise(digests))
+        return dict(pairwise([*digests, _END_OF_BLOBS]))
 
     def _expect_size(self, layout: Layout) -> None:
         least = layout.compressed_start + len(END)

@@ -14,7 +14,7 @@ from airferry_archive.journal import partial_path
 from airferry_archive.layout import END, Layout
 from airferry_archive.reader import BundleReader
 from airferry_archive.volume_check import check
-from airferry_archive.volume_set import HERE, Media
+from airferry_archive.volume_set import HERE, Media, VolumeSet
 from airferry_archive.volumes import Frame, Part, Span, Volume
 from airferry_foundation import files
 from airferry_foundation.errors import InputError, MissingInputError
@@ -98,7 +98,7 @@ def join(
     with BundleReader.open(first, media) as reader:
         count = max(1, reader.volume_count)
         reader.bind(reader.release())
-        reader.expect_volumes()
+        reader.expect_volumes(progress)
         with writing(partial) as target:
             target.cut(0)
             size = _copy_all(reader.file, target, progress)
@@ -112,13 +112,19 @@ def join(
 
 def _copy_all(source: PositionedFile, target: WritableFile, progress: Progress) -> int:
     task = progress.start(f"Joining to {target.path.name}")
-    offset = 0
-    while data := source.read_some(offset, _STEP):
-        target.write([data], offset)
-        offset += len(data)
-        task.advance(len(data))
+    if isinstance(source, VolumeSet):  # each when it comes; what they hold is verified afterwards
+        source.each(lambda one: _copy(source, one.start, one.end, target, task))
+    else:
+        _copy(source, 0, source.size, target, task)
     task.finish()
-    return offset
+    return source.size
+
+
+def _copy(source: PositionedFile, offset: int, end: int, target: WritableFile, task: Task) -> None:
+    while offset < end:
+        data = source.read(offset, min(_STEP, end - offset))
+        offset = target.write([data], offset)
+        task.advance(len(data))
 
 
 def _draft(span: Span, index: int, count: int, share: str, size: int, layout: Layout) -> Volume:

@@ -1,8 +1,9 @@
 """Opens volumes as the one file that they are pieces of, on one medium or on several.
 
 The first volume must be at hand, the others may come: what is not in a folder that was named is
-asked for by number when its bytes are wanted. Each must be of the same set and fit its neighbours.
-Nothing is written.
+asked for by number when its bytes are wanted. Another one of the set is as welcome where somebody
+said (`on_another`) what to do with what is whole in it. Each must be of the same set and fit its
+neighbours. Nothing is written.
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ from pathlib import Path
 from threading import RLock
 
 from airferry_archive import volumes
+from airferry_archive.content import digest_between
 from airferry_archive.header import Header
 from airferry_archive.volumes import FOOTER, Volume
 from airferry_foundation import files
 from airferry_foundation.errors import (
     BundleMismatchError,
     InputError,
+    MediaError,
     MissingInputError,
     TruncatedError,
     VolumeMissingError,
 )
 from airferry_foundation.positioned import PositionedFile, reading
+
+AGAIN = "copy the volume again; the vendor can make this one alone anew (split --only)."
 
 _UNKNOWN = 1 << 60
 """The size of a set whose last volume was not seen yet."""
@@ -81,13 +86,12 @@ def read_volume(file: PositionedFile) -> Volume:
     if length is None or length > size:
         raise TruncatedError(
             f"{file.path} is no whole volume: its trailer is missing",
-            "The copy was cut, or it is another file: copy the volume again.",
+            f"The copy was cut, or it is another file: {AGAIN}",
         )
     volume = volumes.decode(file.read(size - length, length), str(file.path))
     if volume.length + length != size:
         raise BundleMismatchError(
-            f"{file.path} has {size:,} bytes, expected {volume.length + length:,}",
-            "Copy the volume again.",
+            f"{file.path} has {size:,} bytes, expected {volume.length + length:,}", AGAIN
         )
     return volume
 
@@ -119,6 +123,7 @@ class _Shelf:
     open: dict[int, PositionedFile] = field(default_factory=dict)
     paths: dict[int, Path] = field(default_factory=dict)
     closers: dict[int, ExitStack] = field(default_factory=dict)
+    on_another: Callable[[], bool] | None = None
     lock: RLock = field(default_factory=RLock)
 
 
@@ -162,6 +167,83 @@ class VolumeSet(PositionedFile):
         """VolumeMissingError if volumes are absent and nobody can be asked for them."""
         if self.absent and self.shelf.media.ask is None:
             raise missing(self.path, self.shelf.name, self.absent, self.shelf.first.count)
+
+    @property
+    def absent_names(self) -> tuple[str, ...]:
+        """The file names of the volumes that are not at hand."""
+        return tuple(volumes.name_of(self.shelf.name, one) for one in self.absent)
+
+    def blamed(self, blob: str, error: BundleMismatchError) -> BundleMismatchError:
+        """The error about a blob, naming the volumes that may be damaged and how to get them anew.
+
+        A part of a cut blob that is at hand is held to its trailer: then it is often one alone.
+        """
+        shelf = self.shelf
+        holders = [
+            index
+            for index, volume in sorted(shelf.seen.items())
+            if blob in volume.blobs or any(part.blob == blob for part in volume.parts)
+        ]
+        sound = [one for one in holders if self._part_holds(one, blob)]
+        bad = [one for one in holders if self._part_holds(one, blob) is False]
+        named = bad or [one for one in holders if one not in sound] or holders
+        names = ", ".join(volumes.name_of(shelf.name, one) for one in named)
+        only = " ".join(f"--only {one}" for one in named)
+        return BundleMismatchError(
+            f"{error.message} (damaged: {names})",
+            f"Nothing of it was used. Copy {names} again; if that does not help, the vendor makes "
+            f"it anew: airferry-bundler split … --size {shelf.first.cut} {only}",
+        )
+
+    def _part_holds(self, index: int, blob: str) -> bool | None:
+        """Whether the part of a cut blob in a volume is what its trailer says; None if unknown."""
+        volume, file = self.shelf.seen[index], self.shelf.open.get(index)
+        parts = [part for part in volume.parts if part.blob == blob]
+        if file is None or not parts:
+            return None
+        ends = ((part, part.offset + part.length) for part in parts)
+        return all(digest_between(file, part.offset, end) == part.digest for part, end in ends)
+
+    def on_another(self, take: Callable[[], bool] | None) -> None:
+        """What to do when another volume of the set came than the one that is wanted.
+
+        `take` uses what is whole in the volumes at hand, and says whether that was anything.
+        """
+        self.shelf.on_another = take
+
+    def each(self, act: Callable[[Volume], None]) -> None:
+        """Do something once with each volume while it is at hand: in whatever order they come."""
+        shelf = self.shelf
+        left = dict.fromkeys(range(1, shelf.first.count + 1))
+
+        def take() -> bool:
+            ready = [one for one in left if one in shelf.open]
+            for one in ready:
+                act(shelf.seen[one])
+                left.pop(one, None)
+            return bool(ready)
+
+        self.on_another(take)
+        while left:
+            with shelf.lock:
+                self._obtain(min(left))
+            take()
+        self.on_another(None)
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """The blobs that are whole in a volume at hand, by what the trailers say."""
+        shelf = self.shelf
+        return frozenset(one for index in list(shelf.open) for one in shelf.seen[index].blobs)
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """By what the trailers of the volumes seen say: where the first whole blob of each begins.
+
+        Of the first volume, where the header is, they don't say it.
+        """
+        found = (volume for index, volume in self.shelf.seen.items() if index > 1 and volume.blobs)
+        return {one.blobs[0]: one.start + volumes.front_length(one) for one in list(found)}
 
     @property
     def absent(self) -> tuple[int, ...]:
@@ -233,30 +315,51 @@ class VolumeSet(PositionedFile):
                     return shelf.open[index], volume
 
     def _obtain(self, index: int) -> None:
-        if self._find(index):
+        if index in self.shelf.open or self._find(index):
             return
         shelf, name = self.shelf, volumes.name_of(self.shelf.name, index)
         why = ""
         while shelf.media.ask is not None:
             self._close_all()  # whoever changes media must be able to take the old one out
-            folder = shelf.media.ask(name, why)
-            if folder is None:
+            given = shelf.media.ask(name, why)
+            if given is None:
                 break
-            folder = folder if folder.is_dir() else folder.parent
-            shelf.folders = [folder, *(one for one in shelf.folders if one != folder)]
-            why = f"{name} is not in {folder}"
             try:
+                folder = _folder(given)
+                shelf.folders = [folder, *(one for one in shelf.folders if one != folder)]
                 if self._find(index):
                     return
-            except (BundleMismatchError, TruncatedError) as error:
+                why = self._take_others(folder, name)
+            except (BundleMismatchError, MediaError, InputError) as error:
                 why = error.message
         raise missing(self.path, shelf.name, (index, *self.absent), shelf.first.count)
+
+    def _take_others(self, folder: Path, wanted: str) -> str:
+        """Use what a folder holds of the set instead of the volume that is wanted; what it was."""
+        shelf = self.shelf
+        with files.media_errors(folder):
+            named = [(one, volumes.bundle_name(one.name)) for one in sorted(folder.iterdir())]
+        others = {name[1]: path for path, name in named if name and name[0] == shelf.name}
+        for index, path in others.items():
+            if index <= shelf.first.count and index not in shelf.open:
+                self._take(index, path)
+        if not others:
+            return f"{folder} holds no volume of this set"
+        names = ", ".join(path.name for path in others.values())
+        if shelf.on_another is None:
+            return f"{folder} holds {names}, but {wanted} comes before that"
+        what = (
+            "what is whole in it was taken" if shelf.on_another() else "nothing new is whole in it"
+        )
+        return f"{folder} holds {names}: {what}; {wanted} is still wanted"
 
     def _find(self, index: int) -> bool:
         """Open a volume if it is in one of the folders; the errors of one that does not belong."""
         name = volumes.name_of(self.shelf.name, index)
         for folder in self.shelf.folders:
-            if (folder / name).exists():
+            with files.media_errors(folder):
+                there = (folder / name).exists()
+            if there:
                 self._take(index, folder / name)
                 return True
         return False
@@ -298,6 +401,14 @@ class VolumeSet(PositionedFile):
             closer.close()
         self.shelf.closers.clear()
         self.shelf.open.clear()
+
+
+def _folder(given: Path) -> Path:
+    """The folder that a person means, who may have named a file in it; MissingInputError."""
+    with files.media_errors(given):
+        if not given.exists():
+            raise MissingInputError(f"{given} does not exist")
+        return given if given.is_dir() else given.parent
 
 
 def missing(first: Path, name: str, absent: Sequence[int], count: int) -> VolumeMissingError:

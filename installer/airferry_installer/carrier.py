@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import Protocol
 
@@ -36,3 +36,6 @@ class Carrier(Protocol):
 
     def stream(self, blob_digest: str) -> Iterator[memoryview | bytes]:
         """A blob in chunks, each good until the next; what is wrong raises before the last one."""
+
+    def in_turn(self, blobs: Iterable[str], act: Callable[[str], None]) -> None:
+        """Do something once with each blob, in an order that suits its media, from this thread."""

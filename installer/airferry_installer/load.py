@@ -89,7 +89,7 @@ def load_bundle(
         state.exclusive(),
         opening.open_judged(state, file, environment=wish.environment, media=wish.media) as opened,
     ):
-        opened.reader.expect_volumes()
+        opened.reader.expect_volumes(progress)
         return load_carried(
             state, opened.reader, opened.release, opened.verdict, wish, progress=progress
         )
@@ -122,7 +122,7 @@ def load_carried(
             places,
             earlier=tuple(loaded.places_of_earlier(state, origin, target, but=digest)),
             uploads=on_their_way,
-            workers=wish.workers if carrier.at_hand else 1,
+            workers=wish.workers,
             progress=progress,
         )
     if done.lacking:

@@ -7,7 +7,7 @@ vendor signed. So a registry can refuse or delay, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -75,6 +75,11 @@ class RemoteBundle:
             yield self.client.manifest(self.repository, blob.digest).data
         else:
             yield from Flow(self.client, self.repository, blob.digest, blob.size)
+
+    def in_turn(self, blobs: Iterable[str], act: Callable[[str], None]) -> None:
+        """Do something with each blob, in the order given: all are at hand."""
+        for one in blobs:
+            act(one)
 
     def deliver(self, blob: Blob, taker: Taker, task: Task) -> None:
         """Give a blob's bytes to a taker, from where it is on (see `archive.filling`)."""

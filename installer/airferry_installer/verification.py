@@ -30,7 +30,7 @@ def verify(
     """Admit a bundle and read all of it; journalled. Raises what is wrong with it."""
     with opening.open_judged(state, file, media=media) as opened:
         try:
-            opened.reader.expect_volumes()
+            opened.reader.expect_volumes(progress)
             counts = opened.reader.verify(progress)
         except AirferryError as error:
             opening.journal_refusal(state, file.name, opened.verdict.digest, error)

@@ -71,10 +71,13 @@ def push_blob(  # noqa: PLR0913 - a blob is repository, digest, size and bytes
     hashed: bool = False,
     uploads: Uploads | None = None,
     chunk_size: int = CHUNK,
+    lead: int = 0,
     task: Task | None = None,
 ) -> None:
     """Upload one blob. `task` (in bytes) is told of each chunk.
 
+    The first chunk is `lead` bytes shorter than the others: they end where a bundle's frames do
+    then. `chunks` may take its time before a chunk: no connection waits for it meanwhile.
     Where `chunks` can be iterated again (it is no iterator), an upload that was cut goes on, or
     starts anew. `hashed` says that `chunks` raises by itself before its last chunk if the bytes are
     wrong, so that they need not be hashed here too. Raises RegistryMismatchError, or whatever
@@ -82,7 +85,7 @@ def push_blob(  # noqa: PLR0913 - a blob is repository, digest, size and bytes
     """
     once = iter(chunks) is chunks
     told = _Told(task or SILENT.start(""))
-    upload = _Upload(client, repository, (digest, size), uploads or Remembered(), chunk_size)
+    upload = _Upload(client, repository, (digest, size), uploads or Remembered(), chunk_size, lead)
     for attempt in range(1, TRIES + 1):
         told.begin()
         source = told.pass_on(chunks)
@@ -135,6 +138,7 @@ class _Upload:
     blob: tuple[str, int]
     uploads: Uploads
     chunk_size: int
+    lead: int = 0
 
     def verified(self, chunks: Iterable[memoryview | bytes]) -> Iterator[memoryview | bytes]:
         """The chunks, hashed."""
@@ -172,16 +176,21 @@ class _Upload:
 
     def _send(self, url: str, start: int, cutter: _Cutter) -> None:
         digest, size = self.blob
-        if size <= self.chunk_size:
+        if size + self.lead <= self.chunk_size:
+            cutter.wait()
             body = cutter.take(size)
             self.client.finish_upload(self.repository, url, digest, length=size, body=body)
             return
         cutter.drop(start)
-        for at in range(start, size, self.chunk_size):
-            length = min(self.chunk_size, size - at)
+        while start < size:
+            length = min(self.chunk_size - (start + self.lead) % self.chunk_size, size - start)
+            cutter.wait()
             body = cutter.take(length)
-            url = self.client.send_chunk(self.repository, url, start=at, length=length, body=body)
+            url = self.client.send_chunk(
+                self.repository, url, start=start, length=length, body=body
+            )
             self.uploads.note(self.repository, digest, url)
+            start += length
         self.client.finish_upload(self.repository, url, digest)
         self.uploads.forget(self.repository, digest)
 
@@ -202,6 +211,12 @@ class _Cutter:
         """Let `length` bytes go by."""
         for _ in self.take(length):
             pass
+
+    def wait(self) -> None:
+        """Until the next chunk is there."""
+        chunk = next(self._chunks, None)
+        if chunk is not None:
+            self._chunks = itertools.chain([chunk], self._chunks)
 
     def take(self, length: int) -> Iterator[memoryview | bytes]:
         """The next `length` bytes, or fewer at the stream's end."""

@@ -33,7 +33,7 @@ def join(
     from airferry_foundation.console.media_question import folder_question
 
     out = Output(output)
-    media = Media(tuple(volumes or ()), folder_question())
+    media = Media(tuple(volumes or ()), folder_question(first, out.paused))
     size, count = splitting.join(first, to_file, media=media, progress=out.progress)
     out.say(f"{to_file}  {bytes_of(size)}, from {count} volumes", style="bold")
     out.answer({"bundle": str(to_file), "size": size, "volumes": count})

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airferry_foundation import clock
@@ -52,6 +54,18 @@ class LiveProgress:
             self._display.console.print(text, markup=False, highlight=False)
         else:
             sys.stderr.write(text + "\n")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep the bars off the terminal, while somebody is asked something."""
+        display = self._display
+        if display is not None:
+            display.stop()
+        try:
+            yield
+        finally:
+            if display is not None:
+                display.start()
 
     def ended(self) -> None:
         """A task is done; when it was the last, give the terminal back."""

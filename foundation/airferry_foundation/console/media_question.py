@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import typer
@@ -11,27 +12,39 @@ import typer
 from airferry_foundation.console.output import printable
 
 
-def folder_question() -> Callable[[str, str], Path | None] | None:
+def folder_question(
+    first: Path = Path(), paused: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Callable[[str, str], Path | None] | None:
     """A question for the folder of a file that is wanted; None where nobody is at a terminal.
 
-    It is given the file's name and what was wrong with the last answer. The last folder is offered
-    again: one reader takes one stick after another.
+    It is given the file's name and what was wrong with the last answer. The last folder, at first
+    that of `first`, is offered again: one reader takes one stick after another. `paused` keeps the
+    progress off the terminal meanwhile.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    last: list[Path] = []
+    last = [first if first.is_dir() else first.parent]
 
     def ask(name: str, why: str) -> Path | None:
-        if why:
-            typer.echo(printable(why), err=True)
-        offered = f" [{last[-1]}]" if last else ""
-        given = typer.prompt(
-            f"Put in the medium with {printable(name)}, then give its folder{offered}",
-            default=str(last[-1]) if last else ".",
-            show_default=False,
-            err=True,
-        )
-        last.append(Path(given).expanduser())
+        with paused():
+            if why:
+                typer.echo(printable(why), err=True)
+            given = typer.prompt(
+                f"Put in the medium with {printable(name)}, then give its folder "
+                f"[{printable(str(last[-1]))}]",
+                default=str(last[-1]),
+                show_default=False,
+                err=True,
+            )
+        last.append(_expanded(given))
         return last[-1]
 
     return ask
+
+
+def _expanded(given: str) -> Path:
+    """The path that was typed; `~name` stays where nobody has that name."""
+    try:
+        return Path(given.strip()).expanduser()
+    except RuntimeError:
+        return Path(given)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -75,6 +76,10 @@ class Output:
     def progress(self) -> Progress:
         """The display for long work: events in JSON, live bars on a terminal, lines elsewhere."""
         return EventProgress() if self.is_json else LiveProgress()
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Keep progress off the terminal, while somebody is asked something."""
+        return self.progress.paused() if isinstance(self.progress, LiveProgress) else nullcontext()
 
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """A line for people; scripts don't get it."""

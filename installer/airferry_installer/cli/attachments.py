@@ -45,7 +45,10 @@ def list_(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    with opening.open_admitted(state, file, save=False, media=media(volumes)) as (reader, release):
+    with opening.open_admitted(state, file, save=False, media=media(volumes, file)) as (
+        reader,
+        release,
+    ):
         listed = found.entries(release, reader.carriage().blobs)
     if kind:
         listed = tuple(one for one in listed if one.kind in kind)
@@ -86,7 +89,10 @@ def export(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    with opening.open_admitted(state, file, save=False, media=media(volumes)) as (reader, release):
+    with opening.open_admitted(state, file, save=False, media=media(volumes, file)) as (
+        reader,
+        release,
+    ):
         listed = found.entries(release, reader.carriage().blobs)
         wanted = found.chosen(listed, kinds=kind or (), paths=path or ())
         written = found.export(reader, wanted, to_folder)

@@ -58,7 +58,7 @@ def load(
         need_to=need,
         deep=deep,
         workers=workers,
-        media=media(volumes),
+        media=media(volumes, file, out),
     )
     report = loading.load_bundle(state, file, wish, progress=out.progress)
     out.say(f"{report.product} {report.version} is in {report.registry}", style="bold")

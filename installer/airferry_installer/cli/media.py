@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from airferry_archive.volume_set import Media
+    from airferry_foundation.console.output import Output
 
 VolumesOption = Annotated[
     list[Path] | None,
@@ -20,9 +21,10 @@ VolumesOption = Annotated[
 ]
 
 
-def media(folders: list[Path] | None) -> Media:
-    """Where volumes may be; only a person at a terminal is asked."""
+def media(folders: list[Path] | None, file: Path, out: Output | None = None) -> Media:
+    """Where volumes of `file` may be; only a person at a terminal is asked."""
     from airferry_archive.volume_set import Media
     from airferry_foundation.console.media_question import folder_question
 
-    return Media(tuple(folders or ()), folder_question())
+    question = folder_question(file, out.paused) if out else folder_question(file)
+    return Media(tuple(folders or ()), question)

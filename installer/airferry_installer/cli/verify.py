@@ -37,7 +37,7 @@ def verify(
         _alone(out, file)
         return
     state = StateFolder.open(state_folder(context))
-    found = verification.verify(state, file, media=media(volumes), progress=out.progress)
+    found = verification.verify(state, file, media=media(volumes, file, out), progress=out.progress)
     release_view.show(out, found.release, found.verdict)
     counts = found.counts
     out.say(

@@ -7,14 +7,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from itertools import permutations
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from msgspec import structs
 
-from airferry_archive import splitting, volume_check
+from airferry_archive import splitting, volume_check, volumes
 from airferry_archive.reader import BundleReader
-from airferry_archive.volume_set import Media
+from airferry_archive.volume_set import Media, read_volume
 from airferry_fixtures.servers.programs import program
 from airferry_fixtures.simulator import (
     read_everything,
@@ -29,6 +31,7 @@ from airferry_foundation.errors import (
     TruncatedError,
     VolumeMissingError,
 )
+from airferry_foundation.positioned import reading
 
 CONTENTS = cut_product().contents
 
@@ -213,6 +216,22 @@ class Person:
         return self.stick
 
 
+class Willful(Person):
+    """Puts in what comes to hand first, each once; then what is asked for."""
+
+    def __init__(self, stick: Path, order: Sequence[int]) -> None:
+        super().__init__(stick, [])
+        self.order = [*order]
+        self.given: list[int] = []
+
+    def ask(self, name: str, why: str) -> Path | None:
+        number = self.order.pop(0) if self.order else int(name[-3:])
+        self.given.append(number)
+        assert len(self.given) < 20, self.told
+        self.answers = [f"b.tar.zst.00{number}"]
+        return super().ask(name, why)
+
+
 @pytest.fixture
 def drive(stick: Path) -> Path:
     """One drive: the first volume is in it, the others in a drawer."""
@@ -235,7 +254,68 @@ def test_another_stick_than_the_one_asked_for_is_told_and_asked_again(drive: Pat
         reader.bind(reader.release())
         reader.verify()
     assert person.asked == ["b.tar.zst.002", "b.tar.zst.002", "b.tar.zst.003"]
-    assert "b.tar.zst.002 is not in" in person.told[1]
+    assert "holds b.tar.zst.003: what is whole in it was taken" in person.told[1]
+    assert "b.tar.zst.002 is still wanted" in person.told[1]
+
+
+def test_a_folder_without_volumes_or_that_is_not_there_is_told(drive: Path) -> None:
+    empty = drive.with_name("empty")
+    empty.mkdir()
+    answers = [empty, drive / "gone", Path("x" * 300), moved(drive, 1, "drawer")]
+    told: list[str] = []
+
+    def ask(name: str, why: str) -> Path | None:
+        told.append(why)
+        return answers.pop(0)
+
+    shutil.move(drive.with_name("drawer") / "b.tar.zst.001", drive)
+    with BundleReader.open(drive, Media(ask=ask)) as reader:
+        reader.bind(reader.release())
+        reader.verify()
+    assert told[1].endswith("empty holds no volume of this set")
+    assert told[2].endswith("gone does not exist")
+    assert "File name too long" in told[3]
+
+
+@pytest.mark.parametrize("order", list(permutations((2, 3, 4, 5))), ids=str)
+def test_any_order_wants_each_stick_once_and_twice_where_a_blob_is_cut(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    """What is asked for is by number; the person gives what comes to hand, then what is asked."""
+    product = cut_product(more=3)
+    made = volumes_of(tmp_path / "stick", product=product)
+    assert len(made) == 5
+    for number in (2, 3, 4, 5):
+        moved(tmp_path / "stick", number, "drawer")
+    person = Willful(tmp_path / "stick", order)
+    with BundleReader.open(tmp_path / "stick", Media(ask=person.ask)) as reader:
+        reader.bind(reader.release())
+        assert reader.verify().blobs == len(product.contents)
+        assert all(person.given.count(number) <= 2 for number in order)
+        if order == (2, 3, 4, 5):
+            assert person.given == [*order]
+
+
+def test_joining_takes_them_in_any_order(drive: Path, tmp_path: Path) -> None:
+    person = Willful(drive, (3, 2))
+    splitting.join(drive, tmp_path / "joined.tar.zst", media=Media(ask=person.ask))
+    assert person.given == [3, 2]
+    assert (tmp_path / "joined.tar.zst").read_bytes() == (tmp_path / "b.tar.zst").read_bytes()
+
+
+def test_a_trailer_that_puts_a_blob_elsewhere_is_found_out(drive: Path) -> None:
+    """Where compressed blobs begin is first known by the trailer of a stick that came early."""
+    path = drive.with_name("drawer") / "b.tar.zst.003"
+    with reading(path) as file:
+        volume = read_volume(file)
+    part = structs.replace(volume.parts[0], length=volume.parts[0].length - 1)
+    wrong = structs.replace(volume, parts=(part, *volume.parts[1:]))
+    path.write_bytes(path.read_bytes()[: volume.length] + volumes.encode(wrong))
+    person = Willful(drive, (3, 2))
+    with BundleReader.open(drive, Media(ask=person.ask)) as reader:
+        reader.bind(reader.release())
+        with pytest.raises(BundleMismatchError, match=r"b\.tar\.zst\.003"):
+            reader.verify()
 
 
 def test_whoever_gives_up_is_told_what_is_missing(drive: Path) -> None:
@@ -312,6 +392,19 @@ def test_a_stick_pulled_out_is_a_media_error_and_the_same_call_goes_on_later(sti
         _raise_hint(stick)
     assert "b.tar.zst.002" in e.value.message
     assert read_everything(stick) == CONTENTS
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_of_a_blob_that_is_cut_the_damaged_volume_is_named_alone(stick: Path, number: int) -> None:
+    with reading(volume(stick, number)) as file:
+        said = read_volume(file)
+    part = said.parts[-1]
+    with volume(stick, number).open("r+b") as damaged:
+        damaged.seek(part.offset + part.length - 100)
+        damaged.write(b"?")
+    with pytest.raises(BundleMismatchError, match=rf"\(damaged: b\.tar\.zst\.00{number}\)") as e:
+        read_everything(stick)
+    assert f"--size {said.cut} --only {number}" in (e.value.hint or "")
 
 
 def _raise_hint(stick: Path) -> None:

@@ -1,13 +1,8 @@
-"""A customer with volumes: taken as they are, from one folder, several, or one drive."""
+"""A customer with volumes: taken as they are, from one folder or several."""
 
 from __future__ import annotations
 
-import os
-import pty
 import shutil
-import subprocess
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -135,70 +130,6 @@ def test_one_volume_is_checked_alone(customer: Customer, stick: Path) -> None:
     assert customer.run("verify", "--alone", stick / "shop.tar.zst.002").code == 21
 
 
-class Terminal:
-    """The installer at a terminal, and a person who changes sticks when asked."""
-
-    def __init__(self, customer: Customer, *words: str | Path) -> None:
-        self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            customer.words(*words),
-            cwd=customer.folder,
-            env=customer.variables(),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        self.seen = ""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while True:
-            try:
-                data = os.read(self._ours, 4096)
-            except OSError:
-                return
-            if not data:
-                return
-            self.seen += data.decode(errors="replace")
-
-    def wait_for(self, text: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while text not in self.seen:
-            assert time.monotonic() < deadline, self.seen
-            assert self.process.poll() is None or text in self.seen, self.seen
-            time.sleep(0.05)
-
-    def say(self, text: str | Path) -> None:
-        self.seen = ""
-        os.write(self._ours, f"{text}\n".encode())
-
-    def end(self) -> int:
-        code = self.process.wait(timeout=60)
-        self._reader.join(timeout=5)
-        os.close(self._ours)
-        return code
-
-
-def test_at_a_terminal_the_next_stick_is_asked_for_by_name(
-    customer: Customer, server: RegistryServer, stick: Path
-) -> None:
-    """One drive: each stick is put in once, and taken out while the next is asked for."""
-    put_away(stick, 2)
-    drawer = put_away(stick, 3)
-    terminal = Terminal(customer, "load", stick)
-    for number in (2, 3):
-        terminal.wait_for(f"shop.tar.zst.00{number}, then give its folder")
-        for one in stick.iterdir():
-            shutil.move(one, drawer)
-        shutil.move(drawer / f"shop.tar.zst.00{number}", stick)
-        assert not tagged(server)
-        terminal.say(stick)
-    assert terminal.end() == 0, terminal.seen
-    assert complete(server)
-
-
 def test_a_bad_volume_stops_the_load_and_the_same_command_goes_on_with_a_good_one(
     customer: Customer, server: RegistryServer, stick: Path
 ) -> None:
@@ -210,7 +141,8 @@ def test_a_bad_volume_stops_the_load_and_the_same_command_goes_on_with_a_good_on
     path.write_bytes(damaged)
     ran = customer.run("load", stick)
     assert ran.code == 21
-    assert "shop.tar.zst.003" in ran.stderr
+    assert "(damaged: shop.tar.zst.003)" in ran.stderr
+    assert "airferry-bundler split … --size 250000 --only 3" in ran.stderr
     assert not tagged(server)
     path.write_bytes(whole)
     ran = customer.run("load", stick, "--output", "json")
