@@ -8,10 +8,10 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ import pytest
 from airferry_archive import frames, layout, tar_headers
 from airferry_fixtures import signers
 from airferry_fixtures.attack_scene import Scene
+from airferry_fixtures.clocks import moved_clock
 from airferry_fixtures.customers import Customer, customer_of
 from airferry_fixtures.registry_content import stored, tags
 from airferry_fixtures.signature_corpus import cases
@@ -217,16 +218,7 @@ def test_a_time_that_a_thief_ran_ahead_is_only_a_claim(scene: Scene) -> None:
 
 def shifted(scene: Scene, days: int) -> Customer:
     """The same customer, whose system clock is so many days off."""
-    folder = scene.folder / f"clock{days}"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
-        "from datetime import UTC, datetime, timedelta\n"
-        "from airferry_foundation import clock\n"
-        "clock.now = lambda: (datetime.now(UTC) + "
-        f"timedelta(days={days})).replace(microsecond=0)\n"
-    )
-    paths = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-    return replace(scene.customer, environment={"PYTHONPATH": paths})
+    return replace(scene.customer, environment=moved_clock(scene.folder, timedelta(days=days)))
 
 
 def test_a_clock_that_was_moved_back(scene: Scene) -> None:

@@ -4,95 +4,29 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from airferry_fixtures.changes import Shop, installer, make_state
-from airferry_fixtures.commands import Ran
+from airferry_fixtures.changes import installer
+from airferry_fixtures.guarded import REFUSED, Guarded, guard
 from airferry_fixtures.servers.cluster import Cluster
 from airferry_foundation import documents
 from airferry_foundation.programs import find
 from airferry_installer import trust
 from airferry_installer.approving import requests
 from airferry_installer.approving.policy import MAX_BYTES, Policy, Rule
-from airferry_installer.cluster.client import connect
 from airferry_installer.planning.plan import Plan
-from airferry_installer.site import Kubernetes
 from airferry_installer.state import StateFolder
-from airferry_signing import sshsig
 
 pytestmark = pytest.mark.cluster
-
-REFUSED = 27
-PEOPLE = ("anna", "ben", "carl", "dora")
-
-
-@dataclass
-class Guarded:
-    """A shop whose policy demands two people besides the one who asks."""
-
-    shop: Shop
-    folder: Path
-
-    def key(self, name: str) -> Path:
-        path = self.folder / name
-        if not path.exists():
-            sshsig.generate(path)
-        return path
-
-    def planned(self, colour: str = "red", version: str = "1.0.0", *, asker: str = "carl") -> Path:
-        operation: Any = "install" if version == "1.0.0" else "upgrade"
-        plan = self.shop.plan(version, self.shop.config(colour=colour), operation=operation)
-        path = self.shop.write(plan)
-        if asker:
-            assert installer("request", path, "--key", self.key(asker)).code == 0
-        return path
-
-    def approval(self, plan: Path, name: str, ticket: str = "CHG-1") -> Path:
-        to = self.folder / f"{plan.stem}-{name}.json"
-        words = ("--key", self.key(name), "--ticket", ticket, "-o", to, "--yes")
-        done = installer("approve", plan, *words)
-        assert done.code == 0, done.stderr
-        return to
-
-    def apply(self, plan: Path, *approvals: Path, state: Path | None = None) -> Ran:
-        given = [word for path in approvals for word in ("--approval", path)]
-        return installer("--state", state or self.shop.state.folder, "apply", plan, *given)
-
-    def refused(self, plan: Path, *approvals: Path, because: str = "") -> None:
-        before = self.shop.live("configmap", "settings")
-        done = self.apply(plan, *approvals)
-        assert done.code == REFUSED, (done.code, done.stdout, done.stderr)
-        assert because in done.stderr
-        assert "Traceback" not in done.stderr
-        assert self.shop.live("configmap", "settings") == before
-
-    def applied(self, plan: Path) -> None:
-        done = self.apply(plan, self.approval(plan, "anna"), self.approval(plan, "ben"))
-        assert done.code == 0, done.stderr
 
 
 @pytest.fixture
 def guarded(tmp_path: Path, cluster: Cluster, namespace: str) -> Iterator[Guarded]:
-    for name in PEOPLE:
-        sshsig.generate(tmp_path / name)
-    sshsig.generate(tmp_path / "anna-2")
-    keys = {name: f"{tmp_path / name}.pub" for name in (*PEOPLE, "anna-2")}
-    people = [f"anna={keys['anna']},{keys['anna-2']}:ops"]
-    people += [f"{name}={keys[name]}" for name in PEOPLE[1:]]
-    words = [word for text in people for word in ("--person", text)]
-    made = installer(
-        "policy", "init", tmp_path / "policy.json", "--customer", "acme", "-e", "staging",
-        "--people", "2", "--ticket", "CHG-[0-9]+", *words,
-    )  # fmt: skip
-    assert made.code == 0, made.stderr
-    state = make_state(tmp_path, cluster, namespace, policy="policy.json")
-    with connect(Kubernetes(kubeconfig=str(cluster.kubeconfig)), tmp_path) as client:
-        yield Guarded(Shop(state, client, cluster, namespace, tmp_path), tmp_path)
+    with guard(tmp_path, cluster, namespace) as found:
+        yield found
 
 
 def test_the_honest_way_works(guarded: Guarded) -> None:
