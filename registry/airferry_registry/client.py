@@ -17,7 +17,11 @@ import msgspec
 
 from airferry_foundation.digests import digest as digest_bytes
 from airferry_foundation.digests import is_digest
-from airferry_foundation.errors import RegistryError, RegistryMismatchError
+from airferry_foundation.errors import (
+    RegistryError,
+    RegistryMismatchError,
+    RegistryUnreachableError,
+)
 from airferry_foundation.http import Body as ResponseBody
 from airferry_foundation.http import Response, TransportError
 from airferry_registry import answers, credentials, manifests
@@ -30,10 +34,13 @@ from airferry_registry.streams import BUFFER, Readable
 SMALL = 4 << 20
 _PAGE = 1000
 _PAGES = 1000
+_MOST = 100_000
+"""Of tags or referrers that are read, on all pages together."""
 _NO_REFERRERS = frozenset({400, 404, 405, 501})
 """What registries answer that were made before the referrers API."""
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
-_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
+_NEXT = re.compile(r'<([^<>]{1,4000})>\s{0,9};\s{0,9}rel="?next"?')
 
 
 class _Tags(msgspec.Struct, frozen=True):
@@ -139,6 +146,7 @@ class RegistryClient:
                 self._session.read(call, response, manifests.MAX_BYTES), OCI_INDEX, name=call.what
             )
             found += [child.descriptor for child in getattr(page, "children", ())]
+            self._expect_few(call, len(found))
             if not link:
                 break
             url = self._session.resolve(call.url, link[1])
@@ -158,11 +166,18 @@ class RegistryClient:
                 raise self._session.refusal(call, response)
             link = _NEXT.search(response.headers.get("Link", ""))
             found.update(self._tag_page(call, response))
+            self._expect_few(call, len(found))
             if not link:
                 break
             url = self._session.resolve(call.url, link[1])
             call = Call("GET", url, call.what, call.scopes)
         return tuple(sorted(found))
+
+    def _expect_few(self, call: Call, count: int) -> None:
+        if count > _MOST:
+            raise RegistryError(
+                f"registry {self.settings.origin}: {call.what}: it lists more than {_MOST:,}"
+            )
 
     def _tag_page(self, call: Call, response: Response) -> tuple[str, ...]:
         data = self._session.read(call, response, SMALL)
@@ -180,7 +195,7 @@ class RegistryClient:
         if response is None:
             return None
         length = response.headers.get("Content-Length", "")
-        if not length.isdigit():
+        if not _LENGTH.fullmatch(length):
             raise RegistryError(
                 f"registry {self.settings.origin}: {call.what}: it does not say the size"
             )
@@ -234,15 +249,25 @@ class RegistryClient:
         return self._location(call, response)
 
     def send_chunk(self, repository: str, url: str, *, start: int, length: int, body: Body) -> str:
-        """Send the bytes from `start` on; the URL for the next ones."""
+        """Send the bytes from `start` on; the URL for the next ones.
+
+        RegistryUnreachableError where the registry is at another byte by now: it may still have
+        been at the rest of a request that was cut when it was asked (distribution-spec: 416).
+        """
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Length": str(length),
             "Content-Range": f"{start}-{start + length - 1}",
         }
         call = self._upload(repository, "PATCH", url, headers, body)
-        response = self._session.expect(call, 202, 204)
-        return self._location(call, response)
+        response = self._session.expect(call, 202, 204, 416)
+        if response.status != 416:
+            return self._location(call, response)
+        self._session.read(call, response, SMALL)
+        raise RegistryUnreachableError(
+            f"registry {self.settings.origin}: {call.what}: it is not at byte {start:,} (416)",
+            "Give the same command again; it goes on where it was.",
+        )
 
     def upload_state(self, repository: str, url: str) -> tuple[str, int] | None:
         """Where an upload goes on: the URL for the next bytes, and how many there are.

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airferry_foundation import clock
 from airferry_foundation.errors import RegistryUnreachableError
 from airferry_registry.client import RegistryClient
-from airferry_registry.pull import CUTS
+from airferry_registry.cuts import Cuts
 from airferry_registry.streams import chunks, verified
 
 
@@ -33,19 +32,16 @@ class Flow:
         return verified(self._resumed(), self.digest, self.size, what=what)
 
     def _resumed(self) -> Iterator[memoryview]:
-        """The bytes; a cut is followed by a request for the rest, until cuts bring nothing new."""
-        seen, cuts = 0, 0
+        """The bytes; a cut is followed by a request for the rest, as long as it gets on."""
+        seen, cuts = 0, Cuts()
         while True:
-            before = seen
             try:
                 with self.client.open_blob(self.repository, self.digest, seen) as reader:
                     for chunk in chunks(reader):
                         seen += len(chunk)
                         yield chunk
             except RegistryUnreachableError:
-                cuts = 1 if seen > before else cuts + 1
-                if not seen or cuts >= CUTS:
+                if not seen or not cuts.bear(seen):
                     raise
             else:
                 return
-            clock.pause(0.2 * cuts)

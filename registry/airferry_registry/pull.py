@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from airferry_foundation import clock
 from airferry_foundation.errors import RegistryUnreachableError
 from airferry_foundation.progress import SILENT, Task
 from airferry_registry.client import RegistryClient
+from airferry_registry.cuts import TRIES, Cuts
 from airferry_registry.streams import Taker, chunks, mismatch
-
-CUTS = 5
-"""How many cuts in a row, with no byte in between, end it."""
 
 Sink = Callable[[memoryview], object]
 
@@ -32,8 +29,8 @@ def fetch(  # noqa: PLR0913 - a blob is repository, digest and size
     `task` (in bytes) is told of each chunk. Raises RegistryMismatchError after the last byte if
     size or digest are not those asked for: the sink must not commit before this returns.
     """
-    cuts = CUTS if resume else 1
-    fetch_into(client, repository, (digest, size), _Hashing(sink), cuts=cuts, task=task)
+    tries = TRIES if resume else 1
+    fetch_into(client, repository, (digest, size), _Hashing(sink), tries=tries, task=task)
 
 
 def fetch_into(
@@ -42,11 +39,11 @@ def fetch_into(
     blob: tuple[str, int],
     taker: Taker,
     *,
-    cuts: int = CUTS,
+    tries: int = TRIES,
     task: Task | None = None,
 ) -> None:
     """Like `fetch`, from where `taker` is on; it hashes, so that each byte is hashed once."""
-    _Fetch(client, repository, blob, taker, task or SILENT.start("")).run(cuts)
+    _Fetch(client, repository, blob, taker, task or SILENT.start("")).run(Cuts(tries))
 
 
 class _Hashing:
@@ -83,21 +80,14 @@ class _Fetch:
         self._task = task
         self._opened = False
 
-    def run(self, cuts: int) -> None:
-        left = cuts
+    def run(self, cuts: Cuts) -> None:
         while True:
-            before = self._taker.taken
             try:
                 self._stream()
                 break
             except RegistryUnreachableError:
-                if not self._opened:
+                if not self._opened or not cuts.bear(self._taker.taken):
                     raise
-                left = cuts if self._taker.taken > before else left
-                left -= 1
-                if left <= 0:
-                    raise
-                clock.pause(0.2 * (cuts - left))
         if self._taker.taken != self._size or self._taker.digest != self._digest:
             raise self._mismatch(self._taker.taken)
 

@@ -7,7 +7,8 @@ was sent of it is cancelled.
 A big one goes on where it was, after a cut or in another process: the Location of the last answered
 chunk is remembered, and asked; what the registry has by then is hashed again and not sent. One that
 the registry does not know any more, or that turns out wrong, starts anew. (Distribution 3 goes on
-from a Location that is older than what it has, 2.8 does not.)
+from a Location that is older than what it has, 2.8 does not.) What a busy registry puts off is sent
+again, too; `cuts` says how often.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from airferry_foundation.errors import Interrupted, RegistryError, RegistryUnreachableError
+from airferry_foundation.errors import (
+    Interrupted,
+    RegistryError,
+    RegistryMissingError,
+    RegistryUnreachableError,
+)
 from airferry_foundation.progress import SILENT, Task
 from airferry_registry.client import RegistryClient
+from airferry_registry.cuts import Cuts
 from airferry_registry.streams import verified
 
 CHUNK = 64 << 20
-TRIES = 3
 
 Outcome = Literal["present", "mounted", "sent"]
 
@@ -86,16 +92,17 @@ def push_blob(  # noqa: PLR0913 - a blob is repository, digest, size and bytes
     once = iter(chunks) is chunks
     told = _Told(task or SILENT.start(""))
     upload = _Upload(client, repository, (digest, size), uploads or Remembered(), chunk_size, lead)
-    for attempt in range(1, TRIES + 1):
+    cuts = Cuts()
+    while True:
         told.begin()
         source = told.pass_on(chunks)
         try:
             upload.run(source if hashed else upload.verified(source))
         except RegistryUnreachableError:
-            if once or attempt == TRIES:
+            if once or not cuts.bear(upload.reached):
                 raise
         except _StaleError as stale:
-            if once or attempt == TRIES:
+            if once or not cuts.bear(0):
                 raise stale.error from None
         else:
             return
@@ -129,9 +136,12 @@ class _StaleError(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Upload:
-    """One blob on its way; `run` may be called again after a cut."""
+    """One blob on its way; `run` may be called again after a cut.
+
+    `reached` is how much of it the registry has said to have, at most.
+    """
 
     client: RegistryClient
     repository: str
@@ -139,6 +149,7 @@ class _Upload:
     uploads: Uploads
     chunk_size: int
     lead: int = 0
+    reached: int = 0
 
     def verified(self, chunks: Iterable[memoryview | bytes]) -> Iterator[memoryview | bytes]:
         """The chunks, hashed."""
@@ -172,6 +183,7 @@ class _Upload:
         if found is None or not 0 < found[1] <= size:
             self._cancel(url)
             return None
+        self.reached = max(self.reached, found[1])
         return found
 
     def _send(self, url: str, start: int, cutter: _Cutter) -> None:
@@ -191,8 +203,18 @@ class _Upload:
             )
             self.uploads.note(self.repository, digest, url)
             start += length
-        self.client.finish_upload(self.repository, url, digest)
+            self.reached = max(self.reached, start)
+        self._commit(url)
         self.uploads.forget(self.repository, digest)
+
+    def _commit(self, url: str) -> None:
+        """Name what was sent. Where the answer to that was lost, the registry has it by now."""
+        digest, size = self.blob
+        try:
+            self.client.finish_upload(self.repository, url, digest)
+        except RegistryMissingError:
+            if self.client.blob_size(self.repository, digest) != size:
+                raise
 
     def _cancel(self, url: str) -> None:
         url = self.uploads.recall(self.repository, self.blob[0]) or url

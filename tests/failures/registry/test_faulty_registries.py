@@ -20,7 +20,7 @@ from airferry_foundation.errors import (
     RegistryMismatchError,
     RegistryUnreachableError,
 )
-from airferry_registry import pull, push
+from airferry_registry import cuts, pull, push
 from airferry_registry.client import RegistryClient
 from airferry_registry.credentials import NONE, Credentials, Login
 from airferry_registry.manifests import OCI_MANIFEST
@@ -28,6 +28,7 @@ from airferry_registry.settings import RegistrySettings
 
 DATA = bytes(range(256)) * 16
 NAME = digest(DATA)
+HERE = {"Location": "/v2/a/blobs/uploads/u"}
 PASSWORD = "planted-password"
 BASIC = Login("ferry", PASSWORD).basic
 
@@ -90,7 +91,8 @@ def test_cuts_without_progress_end_it(serve: Serve, pauses: list[float]) -> None
     server = serve(lambda request: ranged(request, DATA, 0 if len(server.requests) > 1 else 1000))
     with pytest.raises(RegistryUnreachableError, match="cut the connection"):
         fetched(client_of(server))
-    assert len(server.requests) == pull.CUTS
+    assert len(server.requests) == cuts.TRIES
+    assert pauses == [0.5, 1.0, 2.0, 4.0]
 
 
 def test_resuming_can_be_forbidden(serve: Serve, pauses: list[float]) -> None:
@@ -149,6 +151,26 @@ def test_an_upload_that_would_be_wrong_is_cancelled(serve: Serve, chunk_size: in
         )
     assert len(server.asked("DELETE")) == 1
     assert sum(len(request.body) for request in server.requests) < len(DATA)
+
+
+def test_an_upload_whose_registry_was_not_done_with_what_it_got(
+    serve: Serve, pauses: list[float]
+) -> None:
+    """It answered 1,000 bytes, wrote more of a request that was cut, and is asked what it has."""
+    answers = iter([Reply(202, HERE), Reply(416), *[Reply(202, HERE)] * 3])
+
+    def script(request: Request) -> Reply:
+        if request.method == "PATCH":
+            return next(answers)
+        if request.method == "GET":
+            return Reply(204, HERE | {"Range": "0-2499"})
+        return Reply(201 if request.method == "PUT" else 202, HERE)
+
+    server = serve(script)
+    push.push_blob(client_of(server), "a", NAME, len(DATA), [DATA], chunk_size=1000)
+    ranges = [request.headers["content-range"] for request in server.asked("PATCH")]
+    assert ranges == ["0-999", "1000-1999", "2500-2999", "3000-3999", "4000-4095"]
+    assert server.asked("DELETE") == []
 
 
 # --- lies -----------------------------------------------------------------------------------------
