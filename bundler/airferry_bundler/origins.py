@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from airferry_bundler import spec_file
 from airferry_bundler.spec import (
     FILE_NAME,
     LOCAL_IMAGES,
@@ -17,7 +18,6 @@ from airferry_bundler.spec import (
     Registry,
     SpecFile,
     local_image,
-    read,
 )
 from airferry_bundler.stores import ArchiveStore, LayoutStore, LocalStore, RepositoryStore, Store
 from airferry_foundation.errors import InputError
@@ -106,5 +106,5 @@ class Origins:
 def client_beside(path: Path, address: str) -> RegistryClient:
     """The client of a registry as the spec at `path` says, with defaults where there is none."""
     if path.is_file() or (path / FILE_NAME).is_file():
-        return Origins(read(path)).client(address)
+        return Origins(spec_file.read(path)).client(address)
     return RegistryClient(RegistrySettings(address), Credentials.from_docker_config())

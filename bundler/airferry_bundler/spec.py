@@ -1,7 +1,7 @@
 """airferry.yaml: what a vendor writes. Every mistake in it is reported at once, with its line.
 
 Paths are relative to the file itself, so that nothing of one machine gets into a lock or release.
-`check.py` holds what a type can't say; `read` runs both.
+`check` holds what a type can't say; `spec_file.read` runs both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from airferry_archive.release import (
     Platform,
     Requires,
 )
-from airferry_foundation import handwritten
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.versions import RangeText, VersionText
 
@@ -196,20 +195,6 @@ class SpecFile:
     def at(self, relative: str) -> Path:
         """A path of the spec on this machine."""
         return self.folder / relative
-
-
-def read(path: Path) -> SpecFile:
-    """Read and check airferry.yaml, or the one in a folder.
-
-    Raises HandwrittenError with every mistake and its line, MissingInputError where there is none.
-    """
-    from airferry_bundler.check import problems
-
-    file = path / FILE_NAME if path.is_dir() else path
-    spec = handwritten.read(
-        file, Spec, check=lambda spec, lines: problems(spec, file.parent, lines)
-    )
-    return SpecFile(spec, file)
 
 
 def folder_of(path: Path) -> Path:

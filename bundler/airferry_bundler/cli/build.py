@@ -55,14 +55,13 @@ def build(
 
     A delta is the same signed release in a smaller file: no key is needed to make one.
     """
-    from airferry_bundler import bases
+    from airferry_bundler import bases, spec_file
     from airferry_bundler import build as building
-    from airferry_bundler import spec as specs
     from airferry_bundler.cli.passphrase import passphrase
     from airferry_foundation.console.live import size
 
     out_put = Output(output)
-    read = specs.read(spec)
+    read = spec_file.read(spec)
     if keys is not None:
         building.release_and_sign(read, keys, passphrase)
     made = building.build(

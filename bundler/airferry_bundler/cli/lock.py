@@ -16,11 +16,10 @@ def lock(spec: SpecOption = Path("airferry.yaml"), output: OutputOption = Format
     random; manifests and configurations of images are fetched, no layers. Commit the lock: what is
     released follows from it alone. Set SOURCE_DATE_EPOCH to fix the time of issue.
     """
-    from airferry_bundler import locking
-    from airferry_bundler import spec as specs
+    from airferry_bundler import locking, spec_file
 
     out = Output(output)
-    found = locking.make(specs.read(spec), progress=out.progress)
+    found = locking.make(spec_file.read(spec), progress=out.progress)
     path = found.write()
     release = found.lock.release
     out.table(

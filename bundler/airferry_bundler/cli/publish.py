@@ -39,9 +39,8 @@ def publish(
     """
     from contextlib import AbstractContextManager, nullcontext
 
-    from airferry_bundler import origins, published_material
+    from airferry_bundler import origins, published_material, spec_file
     from airferry_bundler import publish as publishing
-    from airferry_bundler import spec as specs
     from airferry_foundation.console.live import size
     from airferry_registry.references import parse_oci
 
@@ -51,7 +50,7 @@ def publish(
         raise typer.BadParameter("name a tag, or none; a digest follows from the content")
     opened: AbstractContextManager[publishing.Material]
     if bundle is None:
-        read = specs.read(spec)
+        read = spec_file.read(spec)
         client = origins.Origins(read).client(to.registry)
         opened = nullcontext(published_material.from_spec(read, to.registry))
     else:

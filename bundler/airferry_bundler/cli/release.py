@@ -16,10 +16,10 @@ def release(spec: SpecOption = Path("airferry.yaml"), output: OutputOption = For
     signs it: airferry-bundler sign release.json --key KEY
     """
     from airferry_bundler import release as releases
-    from airferry_bundler import spec as specs
+    from airferry_bundler import spec_file
 
     out = Output(output)
-    made = releases.make(specs.read(spec))
+    made = releases.make(spec_file.read(spec))
     out.say(f"{made.path}  {made.digest}")
     for name in made.stale:
         out.say(f"note: {name} was over another release.json and is gone")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from airferry_archive.reader import BundleReader
-from airferry_bundler import locking, release, spec
+from airferry_bundler import locking, release, spec_file
 from airferry_fixtures.commands import bundler, command
 from airferry_fixtures.images import LAYER, Blob, Layer, image, push_image
 from airferry_fixtures.servers.registry import RegistryServer
@@ -49,8 +49,8 @@ def vendor(tmp_path_factory: pytest.TempPathFactory, registry: RegistryServer) -
     path = folder / "airferry.yaml"
     path.write_text(SPEC.replace("ADDRESS", registry.address), "utf-8")
     vendor = make_vendor(folder)
-    locking.make(spec.read(path)).write()
-    release.make(spec.read(path))
+    locking.make(spec_file.read(path)).write()
+    release.make(spec_file.read(path))
     vendor.sign_release()
     return vendor
 

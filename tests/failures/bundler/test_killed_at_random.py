@@ -11,7 +11,7 @@ import pytest
 
 from airferry_archive import frames
 from airferry_archive.journal import journal_path, partial_path
-from airferry_bundler import locking, release, spec
+from airferry_bundler import locking, release, spec_file
 from airferry_fixtures.commands import bundler, command
 from airferry_fixtures.images import LAYER, Blob, Layer, image, push_image
 from airferry_fixtures.servers.registry import RegistryServer
@@ -52,7 +52,7 @@ def vendor_behind(folder: Path, address: str) -> Vendor:
     folder.mkdir()
     (folder / "airferry.yaml").write_text(SPEC.replace("ADDRESS", address), "utf-8")
     vendor = make_vendor(folder)
-    read = spec.read(folder)
+    read = spec_file.read(folder)
     locking.make(read).write()
     release.make(read)
     vendor.sign_release()

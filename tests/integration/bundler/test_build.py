@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airferry_bundler import locking, release, spec
+from airferry_bundler import locking, release, spec_file
 from airferry_fixtures.commands import Ran, bundler
 from airferry_fixtures.servers.registry import RegistryServer
 from airferry_fixtures.shop import make_shop
@@ -26,8 +26,8 @@ def released(tmp_path_factory: pytest.TempPathFactory, registry: RegistryServer)
     folder = tmp_path_factory.mktemp("vendor") / "shop"
     path = make_shop(folder, registry.address)
     vendor = make_vendor(folder)
-    locking.make(spec.read(path)).write()
-    release.make(spec.read(path))
+    locking.make(spec_file.read(path)).write()
+    release.make(spec_file.read(path))
     return vendor
 
 
@@ -174,15 +174,15 @@ def test_the_registry_went_away(
     folder = tmp_path / "shop"
     path = make_shop(folder, server.address)
     vendor = make_vendor(folder)
-    locking.make(spec.read(path)).write()
-    release.make(spec.read(path))
+    locking.make(spec_file.read(path)).write()
+    release.make(spec_file.read(path))
     vendor.sign_release()
     server.stop()
     refused(build(vendor), vendor, 31, server.address, "connection refused")
 
 
-def test_a_full_disk(vendor: Vendor) -> None:
-    """The kernel refuses to let any file grow above 200 kB, as a full stick would."""
+def test_a_medium_that_holds_no_such_file(vendor: Vendor) -> None:
+    """The kernel refuses to let any file grow above 200 kB, as FAT32 does at 4 GiB."""
     vendor.sign_release()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
@@ -190,5 +190,5 @@ def test_a_full_disk(vendor: Vendor) -> None:
         ran = build(vendor)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    refused(ran, vendor, 51, "no space left", "goes on where it was")
+    refused(ran, vendor, 55, "at most 200,000 bytes", "split FILE --size fat32")
     assert build(vendor).code == 0

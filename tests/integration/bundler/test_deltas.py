@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airferry_archive.reader import BundleReader
-from airferry_bundler import locking, release, spec
+from airferry_bundler import locking, release, spec_file
 from airferry_fixtures.commands import Ran, bundler
 from airferry_fixtures.customers import Customer, customer_of
 from airferry_fixtures.servers.registry import RegistryServer
@@ -52,8 +52,8 @@ def shops(tmp_path_factory: pytest.TempPathFactory, registry: RegistryServer) ->
             for name in ("1.json", "1.json.1.sigstore.json"):
                 (where / "roots").mkdir(exist_ok=True)
                 (where / "roots" / name).write_bytes((old / "roots" / name).read_bytes())
-        locking.make(spec.read(path)).write()
-        release.make(spec.read(path))
+        locking.make(spec_file.read(path)).write()
+        release.make(spec_file.read(path))
         Vendor(where, vendor.root, vendor.releases).sign_release()
     bundle = folder / "shop-1.4.0.tar.zst"
     assert bundler("build", "-f", old, "-o", bundle).code == 0

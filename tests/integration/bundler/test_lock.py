@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airferry_bundler import lock as locks
-from airferry_bundler import locking, release, spec
+from airferry_bundler import locking, release, spec_file
 from airferry_bundler.check import chart_name
 from airferry_bundler.content import chart_package
 from airferry_fixtures.commands import bundler
@@ -33,7 +33,7 @@ def _fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_shop_locks(tmp_path: Path, registry: RegistryServer) -> None:
     path = make_shop(tmp_path / "shop", registry.address)
     make_vendor(path.parent)
-    found = locking.make(spec.read(path))
+    found = locking.make(spec_file.read(path))
     made = found.lock.release
     names = [image.name.removeprefix(f"{registry.address}/shop/") for image in made.images]
     assert names == ["migrate:1.4.0", "store:1.4.0", "tools:1.4.0", "web:1.4.0"]
@@ -62,32 +62,32 @@ def test_two_checkouts_give_the_same_lock(tmp_path: Path, registry: RegistryServ
     two = make_shop(tmp_path / "some" / "where" / "else", registry.address)
     text = two.read_text("utf-8").replace("product: shop", "# a comment\nproduct: shop")
     two.write_text(text, "utf-8")
-    first, second = (locks.encode(locking.make(spec.read(path)).lock) for path in (one, two))
+    first, second = (locks.encode(locking.make(spec_file.read(path)).lock) for path in (one, two))
     assert first == second
     assert str(tmp_path).encode() not in first
 
 
 def test_release_json_follows_from_the_lock_alone(tmp_path: Path, registry: RegistryServer) -> None:
     path = make_shop(tmp_path / "shop", registry.address)
-    locking.make(spec.read(path)).write()
+    locking.make(spec_file.read(path)).write()
     read = locks.read(path.parent)
     first = release.release_bytes(read)
     assert documents.encode(read.release) == first
-    made = release.make(spec.read(path))
+    made = release.make(spec_file.read(path))
     assert made.path.read_bytes() == first
     assert made.digest == digest(first)
-    assert release.make(spec.read(path)).stale == ()
+    assert release.make(spec_file.read(path)).stale == ()
 
 
 def test_a_new_release_takes_old_signatures_away(tmp_path: Path, registry: RegistryServer) -> None:
     path = make_shop(tmp_path / "shop", registry.address)
     vendor = make_vendor(path.parent)
-    locking.make(spec.read(path)).write()
-    release.make(spec.read(path))
+    locking.make(spec_file.read(path)).write()
+    release.make(spec_file.read(path))
     vendor.sign_release()
     path.write_text(path.read_text("utf-8").replace("counter: 14", "counter: 15"), "utf-8")
-    locking.make(spec.read(path)).write()
-    made = release.make(spec.read(path))
+    locking.make(spec_file.read(path)).write()
+    made = release.make(spec_file.read(path))
     assert made.stale == ("release.json.1.sigstore.json", "release.json.2.sigstore.json")
     assert not list(path.parent.glob("release.json.*.sigstore.json"))
 
@@ -106,7 +106,7 @@ def test_a_stale_lock_is_refused(
     tmp_path: Path, registry: RegistryServer, file: str, told: str
 ) -> None:
     path = make_shop(tmp_path / "shop", registry.address)
-    locking.make(spec.read(path)).write()
+    locking.make(spec_file.read(path)).write()
     changed = path.parent / file
     text = changed.read_text("utf-8").replace("counter: 14", "counter: 15")
     changed.write_text(text + "\n# more\n", "utf-8")
@@ -121,7 +121,7 @@ def test_a_comment_in_the_spec_does_not_make_it_stale(
     tmp_path: Path, registry: RegistryServer
 ) -> None:
     path = make_shop(tmp_path / "shop", registry.address)
-    locking.make(spec.read(path)).write()
+    locking.make(spec_file.read(path)).write()
     path.write_text("# more\n" + path.read_text("utf-8"), "utf-8")
     assert bundler("release", "-f", path).code == 0
 
@@ -135,14 +135,14 @@ def test_counter_not_above_the_channel(tmp_path: Path, registry: RegistryServer)
     }  # fmt: skip
     (path.parent / "channel.json").write_bytes(documents.encode(statement))
     with pytest.raises(InputError, match=r"counter is 14, but channel\.json has announced 14"):
-        locking.make(spec.read(path))
+        locking.make(spec_file.read(path))
 
 
 def test_a_missing_image(tmp_path: Path, registry: RegistryServer) -> None:
     path = make_shop(tmp_path / "shop", registry.address)
     path.write_text(path.read_text("utf-8").replace("tools:1.4.0", "tools:9.9.9"), "utf-8")
     with pytest.raises(RegistryMissingError, match=r"shop/tools/manifests/9\.9\.9"):
-        locking.make(spec.read(path))
+        locking.make(spec_file.read(path))
 
 
 @pytest.mark.program("skopeo")
@@ -165,7 +165,7 @@ def test_images_in_a_layout_and_in_a_docker_archive(
         f'images: ["{registry.address}/shop/tools:1.4.0"]', images
     )
     path.write_text(text, "utf-8")
-    found = locking.make(spec.read(path)).lock
+    found = locking.make(spec_file.read(path)).lock
     names = {image.name: image for image in found.release.images}
     assert found.origins["docker.io/acme/tools"] == ("oci:./layout",)
     assert found.origins["docker.io/acme/store"] == ("docker-archive:old.tar",)
@@ -189,7 +189,7 @@ def test_a_chart_from_a_registry(
         "path: charts/store", f'ref: "{address}/store"\n    version: "{_version(path)}"'
     )
     path.write_text(text, "utf-8")
-    read = spec.read(path)
+    read = spec_file.read(path)
     assert chart_name(read.spec.charts[0], read.folder) == "store"
     found = locking.make(read).lock
     [chart] = [chart for chart in found.release.charts if chart.name == "store"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airferry_bundler import spec
+from airferry_bundler import spec, spec_file
 from airferry_foundation.errors import HandwrittenError, MissingInputError
 
 MINIMAL = """\
@@ -32,12 +32,12 @@ def chart(folder: Path, name: str = "shop") -> None:
 
 def mistakes(folder: Path, more: str, *, head: str = MINIMAL) -> list[str]:
     with pytest.raises(HandwrittenError) as caught:
-        spec.read(write(folder, more, head=head))
+        spec_file.read(write(folder, more, head=head))
     return [line.strip() for line in caught.value.message.splitlines()[1:]]
 
 
 def test_minimal_spec_has_quiet_defaults(tmp_path: Path) -> None:
-    read = spec.read(write(tmp_path))
+    read = spec_file.read(write(tmp_path))
     assert read.spec.product == "shop"
     assert read.spec.epoch == 1
     assert read.spec.security_floor == 0
@@ -47,12 +47,12 @@ def test_minimal_spec_has_quiet_defaults(tmp_path: Path) -> None:
 
 def test_a_folder_stands_for_the_spec_in_it(tmp_path: Path) -> None:
     write(tmp_path)
-    assert spec.read(tmp_path).path == tmp_path / "airferry.yaml"
+    assert spec_file.read(tmp_path).path == tmp_path / "airferry.yaml"
 
 
 def test_no_spec(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="does not exist"):
-        spec.read(tmp_path / "airferry.yaml")
+        spec_file.read(tmp_path / "airferry.yaml")
 
 
 def test_everything_that_the_format_shows(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ telemetry: {recipients: {eu: {metrics: RECIPIENT}}}
 registries: {"127.0.0.1:5000": {plain_http: true}}
 """
     more = more.replace("DIGEST", "a" * 64).replace("RECIPIENT", "age1" + "q" * 58)
-    read = spec.read(write(tmp_path, more)).spec
+    read = spec_file.read(write(tmp_path, more)).spec
     assert spec.value_set(read.charts[0].render_with[0]) == ("values/all.yaml",)
     assert spec.value_set(read.charts[0].render_with[1]) == ("values/base.yaml", "values/all.yaml")
     assert spec.image_source(read.images[0]).ref == "redis:7.2"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from airferry_bundler import spec, starter
+from airferry_bundler import spec, spec_file, starter
 from airferry_foundation import handwritten
 from airferry_foundation.errors import InputError
 
 
 def test_an_empty_folder_gets_a_spec_without_mistakes(tmp_path: Path) -> None:
     folder = tmp_path / "My Shop!"
-    read = spec.read(starter.write(folder))
+    read = spec_file.read(starter.write(folder))
     assert read.spec.product == "my-shop"
     assert read.spec.charts == ()
 
@@ -25,7 +25,7 @@ def test_charts_and_manifests_that_are_there_are_taken_in(tmp_path: Path) -> Non
         text = f"apiVersion: v2\nname: {name}\nversion: 0.1.0\n"
         (tmp_path / "charts" / name / "Chart.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "manifests").mkdir()
-    read = spec.read(starter.write(tmp_path)).spec
+    read = spec_file.read(starter.write(tmp_path)).spec
     assert [chart.path for chart in read.charts] == ["charts/db", "charts/web"]
     assert read.manifests[0].path == "manifests"
 
