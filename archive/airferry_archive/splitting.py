@@ -101,6 +101,8 @@ def join(
         reader.expect_volumes(progress)
         with writing(partial) as target:
             target.cut(0)
+            if reader.at_hand:
+                target.expect_room(reader.file.size)
             size = _copy_all(reader.file, target, progress)
             target.sync()
     with BundleReader.open(partial) as made:

@@ -246,6 +246,12 @@ class VolumeMissingError(MediaError):
     exit_code = 54
 
 
+class FileTooLargeError(MediaError):
+    """A medium can't hold so large a file (FAT32: 4 GiB), however much is free."""
+
+    exit_code = 55
+
+
 # --- 60 to 69: environment ------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from airferry_foundation.errors import (
+    FileTooLargeError,
     InputError,
     MediaError,
     MediaFullError,
@@ -25,7 +27,7 @@ from airferry_foundation.errors import (
     StateBusyError,
 )
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -45,6 +47,8 @@ def media_error(error: OSError, path: Path | str) -> MediaError | InputError:
             f"{path}: no space left",
             "Free some space and give the same command again; it goes on where it was.",
         )
+    if error.errno == errno.EFBIG:
+        return too_large(path)
     if error.errno in _READ_ONLY:
         return ReadOnlyError(f"{path}: {error.strerror}", "Check the rights, or another medium.")
     if isinstance(error, FileNotFoundError):
@@ -55,6 +59,26 @@ def media_error(error: OSError, path: Path | str) -> MediaError | InputError:
         f"{path}: {error.strerror or error}",
         "The medium may be damaged or was pulled out; try again, or another copy.",
     )
+
+
+def too_large(path: Path | str, size: int | None = None) -> FileTooLargeError:
+    """The error for a file of `size` bytes that a medium can't hold, whatever is free on it."""
+    limit = largest_file()
+    why = "its file system holds no file so large (FAT32: at most 4,294,967,295 bytes)"
+    if limit is not None and (size is None or size > limit):
+        why = f"a file may have at most {limit:,} bytes here (ulimit -f)"
+    will = "it gets too large" if size is None else f"it will have {size:,} bytes"
+    return FileTooLargeError(
+        f"{path}: {will}; {why}",
+        "Write the bundle to another disk, and cut it for this one: "
+        "airferry-bundler split FILE --size fat32 --to FOLDER. The installer takes volumes.",
+    )
+
+
+def largest_file() -> int | None:
+    """Bytes that a file of this process may have (RLIMIT_FSIZE); None for no limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def read_capped(path: Path, cap: int) -> bytes:

@@ -5,6 +5,7 @@ Every OSError becomes an error that names the path; a file that ends early is a 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airferry_foundation.errors import InputError, MediaFullError, TruncatedError
-from airferry_foundation.files import media_errors
+from airferry_foundation.files import largest_file, media_error, media_errors, too_large
 
 Buffer = bytes | bytearray | memoryview
 
@@ -118,7 +119,8 @@ class WritableFile(PositionedFile):
             os.fsync(self.handle)
 
     def expect_room(self, size: int) -> None:
-        """MediaFullError unless the file can grow to hold `size` bytes."""
+        """MediaFullError or FileTooLargeError unless the file can grow to hold `size` bytes."""
+        self._expect_fit(size)
         with media_errors(self.path):
             medium = os.fstatvfs(self.handle)
             taken = os.fstat(self.handle).st_blocks * 512
@@ -129,6 +131,18 @@ class WritableFile(PositionedFile):
                 + (f" beside the {taken:,} that it has" if taken else ""),
                 "Free some space, or choose another medium with -o.",
             )
+
+    def _expect_fit(self, size: int) -> None:
+        """FileTooLargeError for a size that no file on this medium can have."""
+        limit = largest_file()
+        if limit is not None and size > limit:
+            raise too_large(self.path, size)
+        try:  # Linux refuses a position beyond the largest file of a file system, and does no more
+            os.lseek(self.handle, size, os.SEEK_SET)
+        except OSError as error:
+            if error.errno in {errno.EINVAL, errno.EOVERFLOW, errno.EFBIG}:
+                raise too_large(self.path, size) from error
+            raise media_error(error, self.path) from error
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from airferry_fixtures.statements import Vendor
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import (
     BundleMismatchError,
-    MediaFullError,
+    FileTooLargeError,
     MissingInputError,
     ReadOnlyError,
     TruncatedError,
@@ -65,10 +65,10 @@ def fill(path: Path) -> None:
 def test_a_file_that_may_not_grow_stops_the_build_and_it_goes_on_later(tmp_path: Path) -> None:
     whole = write_bundle(tmp_path / "whole", HEADER, PRODUCT.contents).read_bytes()
     path = tmp_path / "b"
-    with files_of_at_most(2 << 20), pytest.raises(MediaFullError) as caught:
+    with files_of_at_most(2 << 20), pytest.raises(FileTooLargeError) as caught:
         fill(path)
     assert str(partial_path(path)) in caught.value.message
-    assert "goes on where it was" in caught.value.hint
+    assert "at most 2,097,152 bytes" in caught.value.message
     assert not path.exists()
     with BundleWriter.open(path, HEADER) as writer:
         assert len(writer.missing()) == 1  # what was complete is still there

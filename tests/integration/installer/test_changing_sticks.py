@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from airferry_archive import splitting
+from airferry_fixtures.commands import command
 from airferry_fixtures.customers import Customer, customer_of
 from airferry_fixtures.registry_content import stored, tags
 from airferry_fixtures.servers.registry import RegistryServer
@@ -89,18 +89,18 @@ def test_all_that_is_missing_is_named_before_the_start(
     assert terminal.end() == 130
 
 
-@pytest.mark.parametrize("command", ["load", "verify"])
+@pytest.mark.parametrize("name", ["load", "verify"])
 def test_sticks_in_order_are_wanted_once_each(
-    customer: Customer, server: RegistryServer, drive: Drive, command: str
+    customer: Customer, server: RegistryServer, drive: Drive, name: str
 ) -> None:
-    terminal = at_terminal(customer, command, drive.path)
+    terminal = at_terminal(customer, name, drive.path)
     for number in (2, 3):
         terminal.wait_for(f"{ASKED.format(number)}, then give its folder [{drive.path}]")
         drive.put_in(number)
         assert not tags(server)
         terminal.say("")
     assert terminal.end() == 0, terminal.seen
-    assert bool(tags(server)) is (command == "load")
+    assert bool(tags(server)) is (name == "load")
 
 
 def test_another_stick_than_the_one_asked_for_is_used_and_not_asked_for_again(
@@ -188,8 +188,8 @@ def test_ctrl_c_at_the_question_and_the_same_command_goes_on(
 
 
 def test_joining_at_one_drive(drive: Drive, tmp_path: Path) -> None:
-    words = [Path(sys.executable).with_name("airferry-bundler"), "join", drive.path]
-    terminal = Terminal([*words, "-o", tmp_path / "joined.tar.zst"], tmp_path)
+    words = command("airferry-bundler", "join", drive.path, "-o", tmp_path / "joined.tar.zst")
+    terminal = Terminal(words, tmp_path)
     terminal.wait_for(ASKED.format(2))
     for number in (3, 2):
         drive.put_in(number)
@@ -231,7 +231,7 @@ def test_media_that_are_read_only(customer: Customer, server: RegistryServer, dr
     tried = subprocess.run(probe, check=False, capture_output=True, text=True)
     if "Read-only file system" not in tried.stderr:
         pytest.skip("this system forbids mounting in a namespace of one's own")
-    for command in ("inspect", "verify", "load"):
-        ran = customer.run(command, drive.path, prefix=prefix)
+    for name in ("inspect", "verify", "load"):
+        ran = customer.run(name, drive.path, prefix=prefix)
         assert ran.code == 0, ran.stderr
     assert tags(server)

@@ -10,6 +10,7 @@ import pytest
 
 from airferry_foundation import files
 from airferry_foundation.errors import (
+    FileTooLargeError,
     InputError,
     MediaError,
     MediaFullError,
@@ -56,6 +57,7 @@ def test_read_capped_refuses_one_byte_more(tmp_path: Path) -> None:
     ("number", "kind"),
     [
         (errno.ENOSPC, MediaFullError),
+        (errno.EFBIG, FileTooLargeError),
         (errno.EROFS, ReadOnlyError),
         (errno.EACCES, ReadOnlyError),
         (errno.ENOENT, MissingInputError),

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from airferry_foundation import positioned
 from airferry_foundation.errors import (
+    FileTooLargeError,
     InputError,
     MediaError,
     MediaFullError,
@@ -92,22 +95,38 @@ def test_a_handle_that_fails_names_the_file(path: Path) -> None:
                 read()
 
 
-def test_a_file_that_may_not_grow_is_full(path: Path) -> None:
+def test_a_file_that_may_not_grow_is_too_large(path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with positioned.writing(path) as file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
         try:
-            with pytest.raises(MediaFullError, match="no space left"):
+            with pytest.raises(FileTooLargeError, match="at most 1,000 bytes"):
                 file.write([bytes(3000)], 0)
+            with pytest.raises(FileTooLargeError, match="will have 1,001 bytes"):
+                file.expect_room(1001)
+            file.expect_room(1000)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EFBIG])
+def test_a_file_system_that_holds_no_such_file_is_told_before(path: Path, number: int) -> None:
+    """Linux says so when the position is tried: `lseek` beyond the largest file."""
+    refused = OSError(number, os.strerror(number))
+    with (
+        positioned.writing(path) as file,
+        mock.patch.object(os, "lseek", side_effect=refused),
+        pytest.raises(FileTooLargeError, match="4,294,967,295") as caught,
+    ):
+        file.expect_room(5 << 30)
+    assert "split FILE --size fat32" in caught.value.hint
 
 
 def test_room_is_asked_for_before_it_is_needed(path: Path) -> None:
     with positioned.writing(path) as file:
         file.expect_room(1 << 20)
         with pytest.raises(MediaFullError, match=r"will have .* bytes; .* are free") as caught:
-            file.expect_room(1 << 60)
+            file.expect_room(1 << 43)
     assert caught.value.hint
 
 
