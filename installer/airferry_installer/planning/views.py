@@ -67,7 +67,7 @@ def _head(plan: Plan) -> Iterator[str]:
     yield f"  cluster {plan.cluster} ({plan.kubernetes}), inventory in namespace {plan.namespace}"
     yield f"  release {short(plan.release)}, rendered {short(plan.rendered)}"
     for line in _calendar(plan):
-        yield f"  may be applied {line}"
+        yield f"  when: {line}"
     for line in plan.read:
         yield f"  charts look up in the cluster: {line}"
 

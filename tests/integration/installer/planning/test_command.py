@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from airferry_archive.release import Chart
 from airferry_fixtures.customers import Customer
+from airferry_fixtures.people import policy_of
 from airferry_fixtures.servers.cluster import Cluster
 from airferry_fixtures.simulator import blob_of, bundle_of, image_of, product_of
 from airferry_fixtures.statements import Vendor
 from airferry_foundation import documents, files
 from airferry_foundation.digests import digest
+from airferry_installer.approving.policy import Rule
+from airferry_installer.approving.windows import DAYS
 from airferry_installer.planning.plan import MAX_BYTES, Plan
 from airferry_rendering import packing
 
@@ -107,6 +111,33 @@ def test_scripts_get_the_digest_and_the_same_file_twice(
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert first.answer["digest"] == digest((tmp_path / "a.json").read_bytes())
     assert first.answer["actions"] == {"create": 2}
+    assert first.answer["time"] == {"open": True, "opens": None, "closes": None, "doubt": ""}
+
+
+def test_the_windows_of_the_policy_are_told(
+    customer: Customer, vendor: Vendor, tmp_path: Path
+) -> None:
+    """In the plan they are rules; whether it is open now is said beside it."""
+    window = {"days": list(DAYS), "from": "00:00", "to": "00:00", "zone": "UTC"}
+    frozen = {"from": "2020-01-01", "until": "2098-12-31", "zone": "UTC"}
+    for number, freezes in enumerate(([], [frozen])):
+        fields = {"people": 1, "windows": [window], "freezes": freezes}
+        rule = msgspec.convert(fields, Rule)
+        policy = policy_of({"anna": ["a"], "ben": ["b"]}, rule, environment="staging")
+        (tmp_path / f"policy-{number}.json").write_bytes(documents.encode(policy))
+    path = bundle(tmp_path, vendor)
+    customer.site.write_text(customer.site.read_text() + "policy: policy-0.json\n")
+    ran = customer.run("plan", path, "-e", "staging", "-o", "a.json")
+    assert "when: mon tue wed thu fri sat sun from 00:00 to 00:00 the next day, UTC" in ran.stdout
+    assert "open now" in ran.stdout
+
+    fresh = Customer(tmp_path / "fresh")
+    fresh.folder.mkdir()
+    site = customer.site.read_text().replace("policy-0.json", f"{tmp_path}/policy-1.json")
+    fresh.site.write_text(site)
+    assert fresh.init(vendor).code == 0
+    ran = fresh.run("plan", path, "-e", "staging", "-o", "b.json")
+    assert "closed now: it is frozen; the next window opens Thu 2099-01-01 00:00 UTC" in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import msgspec
 
 from airferry_foundation import documents
 from airferry_foundation.digests import digest
+from airferry_installer.approving.windows import Calendar
 from airferry_installer.planning import consequences, views
 from airferry_installer.planning.plan import (
     Conflict,
@@ -217,3 +218,19 @@ def test_what_can_not_be_undone_is_told() -> None:
         "PersistentVolumeClaim n/d: the claim goes",
         "what Job n/migrate does when it runs (pre-upgrade) stays done",
     )
+
+
+def test_when_it_may_be_applied_is_shown() -> None:
+    window = {"days": ["mon"], "from": "22:00", "to": "04:00", "zone": "Europe/Berlin"}
+    freeze = {"from": "2026-12-24", "until": "2026-12-26", "zone": "Europe/Berlin", "reason": EVIL}
+    calendar = msgspec.convert({"windows": [window], "freezes": [freeze]}, Calendar)
+    timed = plan(step(), calendar=calendar)
+    lines = "\n".join(views.text(timed))
+    assert "when: mon from 22:00 to 04:00 the next day, Europe/Berlin" in lines
+    assert "when: not from 2026-12-24 until 2026-12-26" in lines
+    page = views.html(timed)
+    assert "mon from 22:00" in page
+    assert EVIL not in page
+    assert views.answer(timed)["calendar"][0].startswith("mon from")
+    assert views.answer(plan(step()))["calendar"] == []
+    assert "<th>When<" not in views.html(plan(step()))
