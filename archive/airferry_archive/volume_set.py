@@ -17,7 +17,7 @@ from threading import RLock
 from airferry_archive import volumes
 from airferry_archive.content import digest_between
 from airferry_archive.header import Header
-from airferry_archive.volumes import FOOTER, Volume
+from airferry_archive.volumes import AGAIN, FOOTER, Volume
 from airferry_foundation import files
 from airferry_foundation.errors import (
     BundleMismatchError,
@@ -28,8 +28,6 @@ from airferry_foundation.errors import (
     VolumeMissingError,
 )
 from airferry_foundation.positioned import PositionedFile, reading
-
-AGAIN = "copy the volume again; the vendor can make this one alone anew (split --only)."
 
 _UNKNOWN = 1 << 60
 """The size of a set whose last volume was not seen yet."""
@@ -86,7 +84,7 @@ def read_volume(file: PositionedFile) -> Volume:
     if length is None or length > size:
         raise TruncatedError(
             f"{file.path} is no whole volume: its trailer is missing",
-            f"The copy was cut, or it is another file: {AGAIN}",
+            f"The copy was cut, or it is another file. {AGAIN}",
         )
     volume = volumes.decode(file.read(size - length, length), str(file.path))
     if volume.length + length != size:
@@ -160,7 +158,7 @@ class VolumeSet(PositionedFile):
             raise BundleMismatchError(
                 f"{self.path} says that it is of the set {first.set}, but its header makes "
                 f"{expected}",
-                "Copy the volume again.",
+                AGAIN,
             )
 
     def expect_reachable(self) -> None:
@@ -393,7 +391,7 @@ class VolumeSet(PositionedFile):
         if not fits or known != volume:
             raise BundleMismatchError(
                 f"{path} does not go on where volume {index - 1} ends",
-                "Copy the volume again, or get all volumes from one split.",
+                f"Get all volumes from one split. {AGAIN}",
             )
 
     def _close_all(self) -> None:

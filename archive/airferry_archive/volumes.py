@@ -39,6 +39,8 @@ _MARK = b"AFV1"
 _FIXED = 1400
 """More bytes than a trailer has besides its list of blobs."""
 
+AGAIN = "Copy the volume again; the vendor can make this one alone anew (split --only)."
+
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20}
 _UNITS |= {"GIB": 1 << 30, "TB": 10**12, "TIB": 1 << 40}
 _SIZE = re.compile(r"([1-9][0-9]{0,17}) ?([KMGT]I?B)?", re.IGNORECASE)
@@ -232,10 +234,10 @@ def decode(trailer: bytes, name: str) -> Volume:
     """What a trailer says; BundleMismatchError unless it is what it encodes to."""
     text = trailer[_LEAD:-FOOTER]
     if sha256(text).digest()[:8] != trailer[-8:]:
-        raise BundleMismatchError(f"{name}: its trailer is damaged", "Copy the volume again.")
+        raise BundleMismatchError(f"{name}: its trailer is damaged", AGAIN)
     volume = documents.decode(text, Volume, name=f"the trailer of {name}", cap=MAX_TRAILER)
     if encode(volume) != trailer or volume.index > volume.count or not _tiles(volume):
-        raise BundleMismatchError(f"{name}: its trailer does not fit together")
+        raise BundleMismatchError(f"{name}: its trailer does not fit together", AGAIN)
     return volume
 
 
