@@ -14,6 +14,7 @@ from airferry_foundation import documents
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
+from airferry_foundation.grammar import whole
 from airferry_foundation.versions import RangeText, VersionText
 
 SCHEMA = "airferry.release/v1"
@@ -22,24 +23,22 @@ MAX_BLOBS = 25_000
 
 # --- the grammar of strings: none can escape a path, a terminal or a shell ------------------------
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+Name = Annotated[str, whole(r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 """A product, customer, environment, chart or input: lower-case letters, digits, `.`, `_`, `-`."""
 
-InputName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Platform = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+/[a-z0-9_]+(/v[0-9]+)?$")]
-Namespace = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
-Title = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]{0,254}$")]
+InputName = Annotated[str, whole(r"^[a-z][a-z0-9_]{0,62}$")]
+Platform = Annotated[str, whole(r"^[a-z0-9]+/[a-z0-9_]+(/v[0-9]+)?$")]
+Namespace = Annotated[str, whole(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Title = Annotated[str, whole(r"^[A-Za-z0-9_][A-Za-z0-9._/-]{0,254}$")]
 """A file of the release, as it is called in the artifact `files`: relative, no `..` (checked)."""
 
-Repository = Annotated[
-    str, msgspec.Meta(pattern=r"^[a-z0-9]+([._/:-]+[a-z0-9]+)*$", max_length=255)
-]
-ImageName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,382}$")]
+Repository = Annotated[str, whole(r"^[a-z0-9]+([._/:-]+[a-z0-9]+)*$", max_length=255)]
+ImageName = Annotated[str, whole(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,382}$")]
 """An original image reference without platform, such as `docker.io/library/redis:7.2`."""
 
-ReferrerTag = Annotated[str, msgspec.Meta(pattern=r"^sha256-[0-9a-f]{64}[.](sig|att|sbom)$")]
-MediaType = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.+-]+/[a-zA-Z0-9.+_-]+$", max_length=127)]
-Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=1000)]
+ReferrerTag = Annotated[str, whole(r"^sha256-[0-9a-f]{64}[.](sig|att|sbom)$")]
+MediaType = Annotated[str, whole(r"^[a-z0-9.+-]+/[a-zA-Z0-9.+_-]+$", max_length=127)]
+Line = Annotated[str, whole(r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=1000)]
 """One line for people."""
 
 Size = Annotated[int, msgspec.Meta(ge=0, le=documents.MAX_INTEGER)]
@@ -184,7 +183,7 @@ class MemberFile(Document, frozen=True, kw_only=True):
 class Telemetry(Document, frozen=True, kw_only=True):
     """Where telemetry may go, and what may be in it."""
 
-    recipients: dict[Name, dict[Name, Annotated[str, msgspec.Meta(pattern=r"^age1[0-9a-z]{58}$")]]]
+    recipients: dict[Name, dict[Name, Annotated[str, whole(r"^age1[0-9a-z]{58}$")]]]
     catalogue: Digest | None = None
 
 

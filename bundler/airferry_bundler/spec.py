@@ -24,16 +24,17 @@ from airferry_archive.release import (
     Requires,
 )
 from airferry_foundation.clock import Timestamp
+from airferry_foundation.grammar import whole
 from airferry_foundation.versions import RangeText, VersionText
 
 FILE_NAME = "airferry.yaml"
 LOCAL_IMAGES = ("oci:", "docker-archive:")
 
-RelativePath = Annotated[str, msgspec.Meta(pattern=r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
+RelativePath = Annotated[str, whole(r"^[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")]
 """A path that starts at the folder of airferry.yaml."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-AgeRecipient = Annotated[str, msgspec.Meta(pattern=r"^age1[0-9a-z]{58}$")]
+AgeRecipient = Annotated[str, whole(r"^age1[0-9a-z]{58}$")]
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +68,7 @@ class ChartSource(Written, frozen=True, kw_only=True):
     """
 
     path: RelativePath | None = None
-    ref: Annotated[str, msgspec.Meta(pattern=r"^oci://[^\s]+$")] | None = None
+    ref: Annotated[str, whole(r"^oci://[^\s]+$")] | None = None
     version: Line | None = None
     release_name: Name
     namespace: Namespace

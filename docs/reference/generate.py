@@ -17,6 +17,7 @@ import typer
 
 from airferry_foundation.console.commands import command_of
 from airferry_foundation.errors import AirferryError
+from airferry_foundation.grammar import NO_NEWLINE
 
 ROOMS = (
     "foundation", "signing", "archive", "registry",
@@ -155,6 +156,7 @@ def documents() -> str:
     for name, (module, kind) in DOCUMENTS.items():
         schema = msgspec.json.schema(getattr(import_module(module), kind))
         text = json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False)
+        text = text.replace(json.dumps(NO_NEWLINE)[1:-1], "")  # JSON Schema's `$` means it anyway
         parts.append(f"\n## {name}\n\n```json\n{text}\n```\n")
     return "".join(parts)
 

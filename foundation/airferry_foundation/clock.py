@@ -7,12 +7,11 @@ import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated
 
-import msgspec
-
 from airferry_foundation.errors import InputError, MachineError
+from airferry_foundation.grammar import whole
 
 Timestamp = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z$")
+    str, whole(r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]Z$")
 ]
 """A time in a document, such as `2026-11-24T14:50:20Z` (RFC 3339, UTC)."""
 

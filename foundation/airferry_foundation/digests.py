@@ -9,13 +9,12 @@ import hashlib
 import re
 from typing import Annotated
 
-import msgspec
-
 from airferry_foundation.errors import InputError
+from airferry_foundation.grammar import whole
 
 PATTERN = r"^sha256:[0-9a-f]{64}$"
 
-Digest = Annotated[str, msgspec.Meta(pattern=PATTERN)]
+Digest = Annotated[str, whole(PATTERN)]
 """A digest in a document: msgspec checks the grammar when it decodes."""
 
 _GRAMMAR = re.compile(r"sha256:[0-9a-f]{64}")

@@ -20,6 +20,7 @@ import yaml
 
 from airferry_foundation import files
 from airferry_foundation.errors import HandwrittenError
+from airferry_foundation.grammar import NO_NEWLINE
 
 MAX_BYTES = 1 << 20
 MAX_VALUES = 100_000
@@ -279,7 +280,9 @@ _WORDS: dict[str, Callable[[Any], list[str]]] = {
     "enum": lambda e: [f"expected {_expected(e)}, found {_shown(e.instance)}"],
     "const": lambda e: [f"expected {_expected(e)}, found {_shown(e.instance)}"],
     "required": _required_words,
-    "pattern": lambda e: [f"{_shown(e.instance)} does not fit {e.validator_value}"],
+    "pattern": lambda e: [
+        f"{_shown(e.instance)} does not fit {e.validator_value.removesuffix(NO_NEWLINE)}"
+    ],
     "minimum": lambda e: [f"{e.instance} is below {e.validator_value}"],
     "maximum": lambda e: [f"{e.instance} is above {e.validator_value}"],
     "minItems": lambda e: [f"needs at least {e.validator_value} entries"],

@@ -11,22 +11,21 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import Annotated
 
-import msgspec
-
 from airferry_foundation.errors import InputError
+from airferry_foundation.grammar import whole
 
 PATTERN = (
     r"^(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})"
     r"(-(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*))*)?$"
 )
 
-VersionText = Annotated[str, msgspec.Meta(pattern=PATTERN, max_length=64)]
+VersionText = Annotated[str, whole(PATTERN, max_length=64)]
 """A version in a document."""
 
 _BOUND = r"(>=|<=|>|<|=)[0-9]+(\.[0-9]+){0,2}[0-9A-Za-z.-]*"
 RANGE_PATTERN = rf"^{_BOUND}( {_BOUND})*$"
 
-RangeText = Annotated[str, msgspec.Meta(pattern=RANGE_PATTERN, max_length=128)]
+RangeText = Annotated[str, whole(RANGE_PATTERN, max_length=128)]
 """A range in a document."""
 
 _GRAMMAR = re.compile(PATTERN)
@@ -55,7 +54,7 @@ def _rank(part: str) -> tuple[int, int, str]:
 
 def parse(text: str) -> Version:
     """A version; InputError if `text` is none."""
-    if len(text) > 64 or not _GRAMMAR.match(text):
+    if len(text) > 64 or not _GRAMMAR.fullmatch(text):
         raise InputError(
             f"{text[:64]!r} is not a semantic version", "Write it as 1.4.0 or 1.4.0-rc.1."
         )

@@ -21,6 +21,7 @@ from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import InputError, RootError
+from airferry_foundation.grammar import whole
 from airferry_installer.approving import acceptance, decisions
 from airferry_installer.approving.acceptance import InForce
 from airferry_installer.state import StateFolder
@@ -42,7 +43,7 @@ class Decision(Document, frozen=True, kw_only=True):
     wanted: Digest
     policy: Digest
     decided_at: Timestamp
-    reason: Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)] = ""
+    reason: Annotated[str, whole(r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,9 @@ import msgspec
 from airferry_archive.release import InputName, Name, Namespace, Platform
 from airferry_foundation import handwritten
 from airferry_foundation.errors import InputError
+from airferry_foundation.grammar import whole
 
-Address = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Za-z0-9.\[\]:-]+(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$")
-]
+Address = Annotated[str, whole(r"^[A-Za-z0-9.\[\]:-]+(:[0-9]{1,5})?(/[a-z0-9._/-]+)?$")]
 """host[:port][/prefix]"""
 
 

@@ -15,6 +15,7 @@ from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import DocumentError, InputError, RootError, SignatureError
+from airferry_foundation.grammar import whole
 from airferry_signing.keys import MAX_PEM_BYTES, PublicKey, read_public_key
 
 MAX_BYTES = 64 << 10
@@ -23,7 +24,7 @@ MAX_KEYS = 16
 RoleName = Literal["root", "release", "channel", "ack"]
 ROLES: tuple[RoleName, ...] = ("root", "release", "channel", "ack")
 
-ProductLine = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+ProductLine = Annotated[str, whole(r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 Pem = Annotated[str, msgspec.Meta(max_length=MAX_PEM_BYTES)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=documents.MAX_INTEGER)]
 

@@ -15,6 +15,7 @@ from airferry_foundation import documents, handwritten
 from airferry_foundation.digests import digest
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import InputError
+from airferry_foundation.grammar import whole
 from airferry_foundation.handwritten import Lines, Problem
 
 MAX_BYTES = 1 << 20
@@ -33,8 +34,8 @@ CATEGORIES: tuple[Category, ...] = (
     "support",
 )
 
-MetricName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
-LabelName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+MetricName = Annotated[str, whole(r"^[a-z][a-z0-9_]{0,99}$")]
+LabelName = Annotated[str, whole(r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class Metric(Document, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class Metric(Document, frozen=True, kw_only=True):
 
     name: MetricName
     type: Literal["gauge"]
-    unit: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]*$")] = ""
+    unit: Annotated[str, whole(r"^[a-z0-9_]*$")] = ""
     labels: dict[LabelName, Literal["plain", "hash"]]
     category: Category
     privacy: Literal["technical", "organisational", "personal"]

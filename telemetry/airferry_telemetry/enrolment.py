@@ -13,13 +13,14 @@ import msgspec
 from airferry_foundation import documents
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import TelemetryRefusedError
+from airferry_foundation.grammar import whole
 from airferry_signing import sshsig
 from airferry_signing.sshsig import SshPrivateKey, SshPublicKey
 
 MAX_BYTES = 16 << 10
 
-CustomerName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
-Fingerprint = Annotated[str, msgspec.Meta(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
+CustomerName = Annotated[str, whole(r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+Fingerprint = Annotated[str, whole(r"^SHA256:[A-Za-z0-9+/]{43}$")]
 
 
 class Enrolment(Document, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest, digest
 from airferry_foundation.documents import MAX_INTEGER, Document
 from airferry_foundation.errors import TelemetryRefusedError
+from airferry_foundation.grammar import whole
 from airferry_signing import sshsig
 from airferry_signing.sshsig import SshPublicKey
 from airferry_telemetry.catalogue import Category
@@ -42,7 +43,7 @@ _HINT = "It was changed on its way, or written by another program; ask the custo
 Name = CustomerName
 """An environment, region or purpose has the grammar of a customer's name."""
 
-RandomId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$")]
+RandomId = Annotated[str, whole(r"^[0-9a-f]{32}$")]
 Number = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
 

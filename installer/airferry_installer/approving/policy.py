@@ -21,6 +21,7 @@ from airferry_foundation import documents
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import ApprovalError, DocumentError, SignatureError
+from airferry_foundation.grammar import whole
 from airferry_installer.approving import windows
 from airferry_installer.approving.windows import Calendar
 from airferry_signing import sshsig
@@ -29,7 +30,7 @@ SCHEMA = "airferry.policy/v1"
 MAX_BYTES = 1 << 20
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=100)]
-KeyLine = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$", max_length=1000)]
+KeyLine = Annotated[str, whole(r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*$", max_length=1000)]
 """An SSH public key as `<kind> <base64>`, without a comment."""
 
 

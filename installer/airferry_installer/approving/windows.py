@@ -21,17 +21,16 @@ from airferry_archive.release import Line
 from airferry_foundation import clock
 from airferry_foundation.documents import Document
 from airferry_foundation.errors import InputError
+from airferry_foundation.grammar import whole
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TimeOfDay = Annotated[str, whole(r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A local time, `HH:MM`."""
-Date = Annotated[str, msgspec.Meta(pattern=r"^20[0-9][0-9]-[01][0-9]-[0-3][0-9]$")]
+Date = Annotated[str, whole(r"^20[0-9][0-9]-[01][0-9]-[0-3][0-9]$")]
 """A local date, `2026-12-24`."""
-Zone = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$", max_length=64)
-]
+Zone = Annotated[str, whole(r"^[A-Z][A-Za-z0-9_+-]*(/[A-Z][A-Za-z0-9_+-]*)*$", max_length=64)]
 """An IANA zone, such as `Europe/Berlin`."""
 Minutes = Annotated[int, msgspec.Meta(ge=0, le=1440)]
 

@@ -252,6 +252,7 @@ ODD: dict[str, Callable[[bytes], bytes]] = {
     "not UTF-8": lambda data: data.replace(b'"shop"', b'"sh\xffp"'),
     "escape": lambda data: data.replace(b'"shop"', b'"sh\\u001b[2Jp"'),
     "bidi": lambda data: data.replace(b'"shop"', '"sh\u202ep"'.encode()),
+    "a newline behind a name": lambda data: data.replace(b'"shop"', b'"shop\\n"'),
     "spaces": lambda data: data.replace(b",", b", ", 1),
     "a float": lambda data: data.replace(b'"release_counter":1', b'"release_counter":1.0'),
     "nothing": lambda _: b"",
