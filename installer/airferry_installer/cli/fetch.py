@@ -48,6 +48,7 @@ def fetch(
 
     from airferry_foundation.console.live import size
     from airferry_installer import fetch as fetching
+    from airferry_installer import standing
     from airferry_installer.load import Wish
     from airferry_installer.state import StateFolder
     from airferry_registry.references import parse_oci
@@ -61,7 +62,11 @@ def fetch(
         got = fetching.fetch_file(state, place, out, workers=workers, progress=answers.progress)
         answers.say(f"{got.path}  {size(got.size)}", style="bold")
         answers.say(f"{got.product} {got.version}, {size(got.bytes_fetched)} fetched just now")
-        answers.answer(msgspec.to_builtins(got, enc_hook=str))
+        stands = standing.known(state, got.product)
+        for line in stands.lines():
+            answers.say(line)
+        told = {**msgspec.to_builtins(got, enc_hook=str), "channel": stands.content()}
+        answers.answer(told)
         return
     wish = Wish(environment=environment, workers=workers)
     report = fetching.fetch_into_registry(state, place, wish, progress=answers.progress)
@@ -70,4 +75,8 @@ def fetch(
         f"{report.sent} blobs sent ({size(report.bytes_sent)}), {report.mounted} mounted, "
         f"{report.present} were there; {report.manifests} manifests stored"
     )
-    answers.answer({**msgspec.to_builtins(report), "nothing_sent": report.nothing_sent})
+    stands = standing.known(state, report.product)
+    for line in stands.lines():
+        answers.say(line)
+    told = {**msgspec.to_builtins(report), "nothing_sent": report.nothing_sent}
+    answers.answer({**told, "channel": stands.content()})

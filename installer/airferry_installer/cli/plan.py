@@ -66,12 +66,13 @@ def plan(
     files.make_folder(to_file.parent)
     files.write_atomic(to_file, documents.encode(made))
     page = to_file.with_suffix(".html")
-    files.write_atomic(page, views.html(made, made_at=clock.timestamp()).encode())
+    stands = standing.known(state, made.product)
+    shown = views.html(made, made_at=clock.timestamp(), channel=stands.lines())
+    files.write_atomic(page, shown.encode())
     for line in views.text(made):
         out.say(line)
     out.say(f"plan {documents.digest_of(made)}", style="bold")
     out.say(f"wrote {to_file} and {page}")
-    stands = standing.known(state, made.product)
     for line in (*stands.lines(), *timing.lines(made.calendar, stands.time)):
         out.say(line)
     answer = {"plan": str(to_file), "page": str(page), **views.answer(made)}

@@ -37,6 +37,7 @@ def rollback(
     """
     from airferry_foundation import documents, files
     from airferry_installer import rollback as rolling
+    from airferry_installer import standing
     from airferry_installer.applying import finding
     from airferry_installer.approving import timing
     from airferry_installer.planning import views
@@ -52,8 +53,8 @@ def rollback(
     for line in views.text(plan):
         out.say(line)
     out.say(f"wrote {to_file}")
-    now = state.now()
-    for line in timing.lines(plan.calendar, now):
+    stands = standing.known(state, plan.product)
+    for line in (*stands.lines(), *timing.lines(plan.calendar, stands.time)):
         out.say(line)
     out.answer(
         {
@@ -61,6 +62,7 @@ def rollback(
             "digest": documents.digest_of(plan),
             "version": plan.version,
             "operation": plan.operation,
-            "time": timing.content(plan.calendar, now),
+            "channel": stands.content(),
+            "time": timing.content(plan.calendar, stands.time),
         }
     )

@@ -7,7 +7,7 @@ What a plan holds came from charts and servers: text is made printable, HTML is 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files as package_files
 from typing import Any
 
@@ -146,8 +146,12 @@ def _tail(plan: Plan) -> Iterator[str]:
     yield f"a back-out leads to: {back}"
 
 
-def html(plan: Plan, *, made_at: str = "") -> str:
-    """One page with everything in it: no script, no other file, no address it would load."""
+def html(plan: Plan, *, made_at: str = "", channel: Sequence[str] = ()) -> str:
+    """One page with everything in it: no script, no other file, no address it would load.
+
+    `channel` are lines on what the vendor last said of all releases: of that moment, so not in the
+    plan, which is the same file whenever it is made.
+    """
     import jinja2
 
     source = package_files("airferry_installer.planning").joinpath("plan.html.jinja").read_text()
@@ -158,6 +162,7 @@ def html(plan: Plan, *, made_at: str = "") -> str:
         plan=plan,
         digest=documents.digest_of(plan),
         made_at=made_at,
+        channel=channel,
         calendar=list(_calendar(plan)),
         counts=counts(plan),
         nothing=changes_nothing(plan),

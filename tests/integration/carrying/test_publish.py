@@ -194,6 +194,7 @@ def test_a_fetched_file_is_the_vendors_bundle(
     customer = fetcher(product, tmp_path / "c", registry.address, registry.address)
     ran = customer.run("fetch", f"oci://{registry.address}/out/shop:1.4.0", "-o", customer.folder)
     assert ran.code == 0, ran.stderr
+    assert "no channel statement is known here" in ran.stdout
     got = customer.folder / "shop-1.4.0.tar.zst"
     assert got.read_bytes() == product.build().read_bytes()
     assert customer.run("verify", got).code == 0
@@ -228,6 +229,7 @@ def test_from_registry_to_registry(tmp_path: Path, start_registry: Start) -> Non
     first = customer.run(*words)
     assert first.code == 0, first.stderr
     assert first.answer["sent"] > 0
+    assert first.answer["channel"] is None
     before = stored(theirs)
     loaded = customer.run("load", product.build(), "--output", "json").answer
     assert loaded["nothing_sent"] is True

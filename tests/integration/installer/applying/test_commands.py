@@ -93,6 +93,7 @@ def test_a_rollback_writes_a_plan_that_applies(shop: Any) -> None:
     assert done.code == 0, done.stderr
     plan = documents.decode(to.read_bytes(), Plan, name="plan", text="any")
     assert (plan.version, plan.operation, answer(done)["version"]) == ("1.0.0", "rollback", "1.0.0")
+    assert answer(done)["channel"] is None, "there never was a statement"
     assert run(shop, "apply", to).code == 0
     assert shop.live("configmap", "settings")["data"] == {"colour": "red"}
 

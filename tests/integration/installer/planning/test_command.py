@@ -97,6 +97,8 @@ def test_a_plan_is_written_with_its_page_and_told(
     page = (tmp_path / "out" / "plan.html").read_text()
     assert digest(data) in ran.stdout
     assert digest(data) in page
+    for told in (ran.stdout, page):
+        assert "shop: no channel statement is known here" in told
     events = [entry.event for entry in customer.state.journal.entries()]
     assert events[-1] == "planned"
 

@@ -234,3 +234,10 @@ def test_when_it_may_be_applied_is_shown() -> None:
     assert views.answer(timed)["calendar"][0].startswith("mon from")
     assert views.answer(plan(step()))["calendar"] == []
     assert "<th>When<" not in views.html(plan(step()))
+
+
+def test_the_page_says_how_old_the_vendors_word_is() -> None:
+    page = views.html(plan(step()), channel=("shop: newest 1.5.0", EVIL))
+    assert "<th>The vendor's word</th><td>shop: newest 1.5.0<br>" in page
+    assert EVIL not in page
+    assert "vendor's word" not in views.html(plan(step()))
