@@ -15,12 +15,15 @@ from airferry_archive.release import Blob, Image, Release
 from airferry_archive.volume_set import first_volume
 from airferry_bundler import lock as locks
 from airferry_bundler.carried import image_repository
-from airferry_foundation import documents, files
+from airferry_foundation import clock, documents, files
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import RootError, TrustError
+from airferry_signing import channel as channels
 from airferry_signing import cosign as cosigns
 from airferry_signing import roots
+from airferry_signing.channel import Channel
 
+_CHANNEL = "channel.json"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -45,6 +48,8 @@ class Seen:
     root: int
     signers: tuple[str, ...]
     refusal: str
+    channel: Channel | None = None
+    """The channel statement that it carries."""
 
     @property
     def verdict(self) -> str:
@@ -68,6 +73,7 @@ class Seen:
             ("platforms", " ".join(said.platforms)),
             ("issued", said.issued_at),
             ("charts", " ".join(f"{c.name}:{c.version}" for c in said.charts) or "none"),
+            ("channel", _standing(self.channel)),
             ("release", self.release_digest),
             ("blobs", f"{len(said.blobs)} of {blobs} bytes, in a file of {self.file_size} bytes"),
         )
@@ -85,6 +91,7 @@ class Seen:
             "platforms": said.platforms,
             "issued_at": said.issued_at,
             "release": self.release_digest,
+            "channel": _facts(self.channel),
             "charts": [{"name": chart.name, "version": chart.version} for chart in said.charts],
             "images": msgspec.to_builtins(self.images),
             "blob_count": len(said.blobs),
@@ -102,6 +109,7 @@ def inspect(path: Path) -> Seen:
     with BundleReader.open(path) as reader:
         header, release = reader.header, reader.release()
     root, signers, refusal = _judge(header)
+    stated = header.channel
     return Seen(
         release=release,
         release_digest=digest(header.release),
@@ -110,6 +118,7 @@ def inspect(path: Path) -> Seen:
         root=root,
         signers=signers,
         refusal=refusal,
+        channel=channels.read(stated.document) if stated else None,
     )
 
 
@@ -155,6 +164,8 @@ def _judge(header: Header) -> tuple[int, tuple[str, ...], str]:
     signed = header.signed_release
     try:
         signers = roots.accept(signed, "release", chain.newest, name="release.json", cosign=cosign)
+        if header.channel is not None:
+            roots.accept(header.channel, "channel", chain.newest, name=_CHANNEL, cosign=cosign)
     except TrustError as error:
         return chain.number, (), error.message
     return chain.number, tuple(sorted(signers)), ""
@@ -164,6 +175,23 @@ def _seen(image: Image, blobs: tuple[Blob, ...]) -> ImageSeen:
     repository = image_repository(image.name)
     size = sum(blob.size for blob in blobs if repository in blob.repositories)
     return ImageSeen(image.name, image.digest, tuple(sorted(image.platforms)), size)
+
+
+def _standing(said: Channel | None) -> str:
+    if said is None:
+        return "no statement: customers can't tell what is newest or revoked"
+    old = clock.age(clock.read(said.issued_at), clock.now())
+    return (
+        f"statement {said.sequence} of epoch {said.epoch}, {old} old: newest {said.newest_version} "
+        f"(counter {said.newest_counter}), floor {said.security_floor}, {len(said.revoked)} revoked"
+    )
+
+
+def _facts(said: Channel | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    days = max(0, (clock.now() - clock.read(said.issued_at)).days)
+    return {**msgspec.to_builtins(said), "age_days": days}
 
 
 def _party(names: tuple[str, ...] | str) -> str:

@@ -11,6 +11,9 @@ import pytest
 from airferry_archive.header import Header
 from airferry_bundler import inspect
 from airferry_fixtures.signers import VendorKey, new_key, root_of, signed
+from airferry_fixtures.simulator import bundle_of, header_of, small_product, write_bundle
+from airferry_fixtures.statements import Vendor, channel_of
+from airferry_foundation.digests import digest
 from airferry_foundation.errors import DocumentError, MissingInputError
 from airferry_signing.roots import SignedDocument
 
@@ -48,6 +51,28 @@ def test_signed_by_too_few(signers: tuple[VendorKey, ...]) -> None:
 def test_a_signature_of_other_bytes() -> None:
     other = dataclasses.replace(header(*KEYS), release=RELEASE + b" ")
     assert inspect._judge(other)[2]
+
+
+def test_a_channel_statement_is_judged_too_and_its_age_told(tmp_path: Path) -> None:
+    vendor = Vendor()
+    stated = channel_of(3, revoked=(digest(b"old"),), newest_version="1.4.0", security_floor=1)
+    seen = inspect.inspect(bundle_of(tmp_path / "a.tar.zst", vendor, channel=stated))
+    told = dict(seen.facts)["channel"]
+    assert told.startswith("statement 3 of epoch 1, ")
+    assert told.endswith(" old: newest 1.4.0 (counter 1), floor 1, 1 revoked")
+    assert seen.content()["channel"]["sequence"] == 3
+    assert seen.content()["channel"]["age_days"] >= 0
+    assert seen.refusal == ""
+    forged = signed(stated, new_key())
+    header = dataclasses.replace(header_of(vendor, small_product()), channel=forged)
+    seen = inspect.inspect(write_bundle(tmp_path / "b.tar.zst", header, small_product().contents))
+    assert "channel.json is signed by 0 of the 2 channel keys" in seen.refusal
+
+
+def test_no_channel_statement_is_said(tmp_path: Path) -> None:
+    seen = inspect.inspect(bundle_of(tmp_path / "a.tar.zst"))
+    assert "no statement" in dict(seen.facts)["channel"]
+    assert seen.content()["channel"] is None
 
 
 def test_no_roots_and_a_broken_chain() -> None:
