@@ -1,4 +1,8 @@
-"""What differs between two releases: what a signer reads before signing. Pure."""
+"""What differs between two releases: what a signer reads before signing. Pure.
+
+Whole digests, since the first digits of one can be made to look like another's; and every field but
+the time of issue and the generated members, which follow from the rest.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import msgspec
 
 from airferry_archive.release import Blob, Release
 from airferry_foundation import documents
-from airferry_foundation.digests import short
+from airferry_foundation.documents import Document
 
 _FACTS = (
     "product", "version", "epoch", "release_counter", "security_floor", "root_version",
@@ -50,7 +54,7 @@ class Difference:
     @property
     def same(self) -> bool:
         """Whether both releases say the same."""
-        return not self.changes
+        return not (self.changes or self.blobs_added or self.blobs_removed)
 
 
 def compare(old: Release, new: Release) -> Difference:
@@ -78,38 +82,71 @@ def _facts(old: Release, new: Release) -> Iterable[Change]:
             yield Change("release", name, before or "none", after or "none")
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One entry of a part: what it is called, in words, and all that it says."""
+
+    name: str
+    words: str
+    exact: Document
+
+
 def _parts(old: Release, new: Release) -> Iterable[Change]:
     for part, entries in (
         ("image", _images), ("referrer", _referrers), ("chart", _charts),
         ("manifests", _manifests), ("input", _inputs), ("generated", _generated),
         ("tool", _tools), ("attachment", _attachments),
     ):  # fmt: skip
-        before, after = entries(old), entries(new)
+        before, after = _by_name(entries(old)), _by_name(entries(new))
         for name in sorted(before.keys() | after.keys()):
-            change = Change(part, name, before.get(name, ""), after.get(name, ""))
-            if change.before != change.after:
-                yield change
+            sides = before.get(name, []), after.get(name, [])
+            if _exactly(sides[0]) != _exactly(sides[1]):
+                yield _change(part, name, *sides)
+    yield from _blobs(old, new)
 
 
-def _images(release: Release) -> Mapping[str, str]:
+def _by_name(entries: Iterable[_Said]) -> Mapping[str, list[_Said]]:
+    """By name; a name that stands twice has both entries."""
+    found: dict[str, list[_Said]] = {}
+    for one in entries:
+        found.setdefault(one.name, []).append(one)
+    return found
+
+
+def _change(part: str, name: str, before: Iterable[_Said], after: Iterable[_Said]) -> Change:
+    """A change in words; exactly, where what changed is nothing that the words tell."""
+    told = ["; ".join(sorted(one.words for one in side)) for side in (before, after)]
+    if told[0] == told[1]:
+        told = [_exactly(before), _exactly(after)]
+    return Change(part, name, *told)
+
+
+def _exactly(side: Iterable[_Said]) -> str:
+    return "; ".join(sorted(documents.encode(one.exact).decode() for one in side))
+
+
+def _blobs(old: Release, new: Release) -> Iterable[Change]:
+    """Blobs of both that are described in another way; the rest is counted."""
+    before, after = _by_digest(old.blobs), _by_digest(new.blobs)
+    for one in sorted(before.keys() & after.keys()):
+        if before[one] != after[one]:
+            yield Change("blob", one, _words(before[one]), _words(after[one]))
+
+
+def _images(release: Release) -> Iterable[_Said]:
     """By repository, so that a new tag is a change and not a removal and an addition."""
-    named: dict[str, list[str]] = {}
     for image in release.images:
         repository, tag = _split_tag(image.name)
         platforms = ", ".join(sorted(image.platforms))
-        named.setdefault(repository, []).append(f"{tag} {short(image.digest)} ({platforms})")
-    return {repository: "; ".join(sorted(tags)) for repository, tags in named.items()}
+        yield _Said(repository, f"{tag} {image.digest} ({platforms})", image)
 
 
-def _referrers(release: Release) -> Mapping[str, str]:
+def _referrers(release: Release) -> Iterable[_Said]:
     """Signatures and the like, by what they are about."""
     names = {image.digest: image.name for image in release.images}
     names |= {one: image.name for image in release.images for one in image.platforms.values()}
-    found: dict[str, list[str]] = {}
     for one in release.referrers:
-        about = names.get(one.subject, short(one.subject))
-        found.setdefault(about, []).append(f"{one.kind} {short(one.digest)}")
-    return {about: "; ".join(sorted(several)) for about, several in found.items()}
+        yield _Said(names.get(one.subject, one.subject), f"{one.kind} {one.digest}", one)
 
 
 def _split_tag(name: str) -> tuple[str, str]:
@@ -117,36 +154,42 @@ def _split_tag(name: str) -> tuple[str, str]:
     head, colon, tag = path.rpartition(":")
     if colon and "/" not in tag:
         return head, f":{tag}"
-    return path, f"@{short(digest)}" if digest else ""
+    return path, f"@{digest}" if digest else ""
 
 
-def _charts(release: Release) -> Mapping[str, str]:
-    return {
-        chart.name: f"{chart.version} {short(chart.content)}, as {chart.release_name} in "
-        f"{chart.namespace}, values {' '.join(map(short, chart.values)) or 'none'}, "
-        f"schema {short(chart.schema) if chart.schema else 'none'}"
-        for chart in release.charts
-    }
+def _charts(release: Release) -> Iterable[_Said]:
+    for chart in release.charts:
+        yield _Said(
+            chart.name,
+            f"{chart.version} {chart.content}, as {chart.release_name} in {chart.namespace}, "
+            f"values {' '.join(chart.values) or 'none'}, schema {chart.schema or 'none'}",
+            chart,
+        )
 
 
-def _manifests(release: Release) -> Mapping[str, str]:
-    return {m.name: f"{short(m.digest)} in {m.namespace}" for m in release.manifests}
+def _manifests(release: Release) -> Iterable[_Said]:
+    for one in release.manifests:
+        yield _Said(one.name, f"{one.digest} in {one.namespace}", one)
 
 
-def _inputs(release: Release) -> Mapping[str, str]:
-    return {given.name: _words(given) for given in release.inputs}
+def _inputs(release: Release) -> Iterable[_Said]:
+    for one in release.inputs:
+        yield _Said(one.name, _words(one), one)
 
 
-def _generated(release: Release) -> Mapping[str, str]:
-    return {f"{g.chart} {g.kind}/{g.name} {g.path}": "generated" for g in release.generated}
+def _generated(release: Release) -> Iterable[_Said]:
+    for one in release.generated:
+        yield _Said(f"{one.chart} {one.kind}/{one.name} {one.path}", "generated", one)
 
 
-def _tools(release: Release) -> Mapping[str, str]:
-    return {f"{t.name} {t.os}/{t.arch}": f"{t.version} {short(t.digest)}" for t in release.tools}
+def _tools(release: Release) -> Iterable[_Said]:
+    for one in release.tools:
+        yield _Said(f"{one.name} {one.os}/{one.arch}", f"{one.version} {one.digest}", one)
 
 
-def _attachments(release: Release) -> Mapping[str, str]:
-    return {f"{a.kind} {a.title}": short(a.digest) for a in release.attachments}
+def _attachments(release: Release) -> Iterable[_Said]:
+    for one in release.attachments:
+        yield _Said(f"{one.kind} {one.title}", one.digest, one)
 
 
 def _words(value: Any) -> str:

@@ -92,13 +92,16 @@ class _Head(msgspec.Struct):
 
 def _release_facts(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
     release = documents.decode(data, Release, name=name, cap=releases.MAX_BYTES)
-    customers = release.audience.customers
     return (
         ("product", release.product),
         ("version", release.version),
         ("counter", str(release.release_counter)),
         ("epoch", str(release.epoch)),
-        ("audience", customers if isinstance(customers, str) else ", ".join(customers)),
+        ("floor", str(release.security_floor)),
+        ("root", str(release.root_version)),
+        ("audience", _party(release.audience.customers)),
+        ("where", _party(release.audience.environments)),
+        ("platforms", ", ".join(release.platforms)),
         ("issued at", release.issued_at),
         ("images", str(len(release.images))),
         ("blobs", str(len(release.blobs))),
@@ -111,7 +114,8 @@ def _root_facts(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
         ("product", root.product),
         ("number", str(root.number)),
         ("epoch", str(root.epoch)),
-        *((role, f"{part.threshold} of {len(part.keys)} keys") for role, part in _roles(root)),
+        *((role, f"{part.threshold} of {_keys(part)}") for role, part in _roles(root)),
+        ("accepts", ", ".join(root.accepted_releases) or "no release of retired keys"),
         ("issued at", root.issued_at),
     )
 
@@ -123,7 +127,8 @@ def _channel_facts(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
         ("sequence", f"{said.sequence} in epoch {said.epoch}"),
         ("newest", f"{said.newest_version} (counter {said.newest_counter})"),
         ("floor", str(said.security_floor)),
-        ("revoked", str(len(said.revoked))),
+        ("revoked", ", ".join(said.revoked) or "none"),
+        ("next by", said.next_expected or "not promised"),
         ("issued at", said.issued_at),
     )
 
@@ -140,6 +145,14 @@ def _entitlement_facts(data: bytes, name: str) -> tuple[tuple[str, str], ...]:
 
 def _roles(root: roots.Root) -> list[tuple[str, roots.Role]]:
     return [(role, root.roles[role]) for role in roots.ROLES]
+
+
+def _keys(role: roots.Role) -> str:
+    return f"{len(role.keys)} keys: {' '.join(role.keys)}"
+
+
+def _party(names: tuple[str, ...] | str) -> str:
+    return names if isinstance(names, str) else ", ".join(names)
 
 
 _KINDS: dict[str, Callable[[bytes, str], tuple[tuple[str, str], ...]]] = {

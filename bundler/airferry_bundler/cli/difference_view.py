@@ -15,10 +15,12 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 def show(out: Output, found: Difference) -> None:
     """For people."""
-    out.table(
-        ("", "part", "name", "before", "after"),
-        [(_SIGNS[c.action], c.part, c.name, c.before, c.after) for c in found.changes],
-    )
+    for change in found.changes:
+        out.say(f"{_SIGNS[change.action]} {change.part} {change.name}")
+        if change.before:
+            out.say(f"    - {change.before}")
+        if change.after:
+            out.say(f"    + {change.after}")
     out.say(
         f"{found.blobs_added} blobs of {size(found.bytes_to_carry)} to carry, "
         f"{found.blobs_kept} of {size(found.bytes_kept)} are in both"

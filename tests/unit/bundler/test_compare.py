@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -10,6 +14,7 @@ from airferry_archive.release import (
     Audience,
     Blob,
     Chart,
+    GeneratedField,
     Image,
     Input,
     InputTarget,
@@ -17,8 +22,11 @@ from airferry_archive.release import (
     Referrer,
     Release,
     Requires,
+    Telemetry,
+    Tool,
 )
 from airferry_bundler.compare import Change, compare
+from airferry_foundation import documents
 from airferry_foundation.digests import digest
 
 A, B, C = (digest(letter) for letter in (b"a", b"b", b"c"))
@@ -129,3 +137,102 @@ def test_a_signature_that_comes_along_is_a_change() -> None:
     assert "application/x-signature" in change.after
     elsewhere = Referrer(subject=C, digest=C, kind="k")
     assert compare(changed(referrers=(elsewhere,)), BASE).changes[0].action == "removed"
+
+
+# --- somebody wants a signer to see nothing -------------------------------------------------------
+
+
+FULL = changed(
+    audience=Audience(customers=("acme",), environments=("production",)),
+    recommended_until="2027-01-01T00:00:00Z",
+    upgrade_from=">=0.9.0",
+    required_stops=("0.9.5",),
+    requires=Requires(kubernetes=">=1.30", storage=5, installer=">=1"),
+    images=(
+        Image(
+            name="docker.io/library/redis:7.2", digest=A, index=B,
+            platforms={"linux/amd64": A, "linux/arm64": C}, found_in=("shop",),
+        ),
+    ),
+    referrers=(Referrer(subject=A, digest=C, kind="k", tag=f"sha256-{A[7:]}.sig"),),
+    charts=(msgspec.structs.replace(chart(A), schema=C),),
+    manifests=(Manifests(name="extra", digest=A, namespace="shop", phase="first"),),
+    inputs=(
+        Input(name="host", type="string", default="a", help="h",
+              to=(InputTarget(manifest="extra", path="p", kind="k", name="n"),)),
+    ),
+    generated=(GeneratedField(chart="shop", kind="Secret", name="a", path="p"),),
+    tools=(Tool(name="helm", version="4", os="linux", arch="amd64", digest=A),),
+    attachments=(Attachment(kind="docs", digest=A, title="a.md", about=B),),
+    telemetry=Telemetry(recipients={"eu": {"ops": "age1" + "q" * 58}}, catalogue=A),
+    extensions={"x": {"y": ["z"]}},
+)  # fmt: skip
+
+Path = tuple[str | int, ...]
+
+
+def leaves(value: object, at: Path = ()) -> Iterator[tuple[Path, object]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*at, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from leaves(item, (*at, number))
+    else:
+        yield at, value
+
+
+def others(value: object) -> Iterator[object]:
+    """Other values, of which at least one has the grammar of the field."""
+    if isinstance(value, str):
+        nearly = value[:-1] + ("0" if value[-1:] != "0" else "1")
+        alike = (value.replace("2027", "2028"), value.replace(".sig", ".att"))
+        candidates = (nearly, value + "0", "other", "docs", "sbom", "integer", "1.0.0", *alike)
+        yield from (one for one in candidates if one != value)
+    elif isinstance(value, int):
+        yield value + 1
+
+
+def with_leaf(at: Path, value: object) -> Release | None:
+    plain: Any = json.loads(documents.encode(FULL))
+    inner = plain
+    for step in at[:-1]:
+        inner = inner[step]
+    inner[at[-1]] = value
+    try:
+        return msgspec.convert(plain, Release)
+    except msgspec.ValidationError:
+        return None
+
+
+LEAVES = [
+    at
+    for at, _ in leaves(json.loads(documents.encode(FULL)))
+    if at[0] not in ("schema", "issued_at")
+]
+
+
+@pytest.mark.parametrize("at", LEAVES, ids=lambda at: ".".join(map(str, at)))
+def test_whatever_is_changed_is_seen(at: Path) -> None:
+    """Digests are changed in their last digit alone: an attacker can choose the first ones."""
+    value = dict(leaves(json.loads(documents.encode(FULL))))[at]
+    tried = [one for one in (with_leaf(at, other) for other in others(value)) if one is not None]
+    assert tried, f"no other value fits {at}"
+    for other in tried:
+        found = compare(FULL, other)
+        assert not found.same
+        assert all(change.before != change.after for change in found.changes)
+
+
+def test_a_name_that_stands_twice_hides_nothing() -> None:
+    evil = msgspec.structs.replace(chart(C), release_name="evil")
+    for charts in ((evil, chart(A)), (chart(A), evil)):
+        [change] = compare(BASE, changed(charts=charts)).changes
+        assert (change.part, change.name, change.action) == ("chart", "shop", "changed")
+        assert "evil" in change.after
+
+
+def test_a_blob_that_nothing_names_is_a_difference() -> None:
+    found = compare(BASE, changed(blobs=(*BASE.blobs, blob(C, 7))))
+    assert not found.same
+    assert found.bytes_to_carry == 7
