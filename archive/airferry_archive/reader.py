@@ -53,6 +53,7 @@ class BundleReader:
         self._layout: Layout | None = None
         self._lock = Lock()
         self._starts: dict[str, int] = {}
+        self._end_holds = False
 
     @classmethod
     @contextmanager
@@ -102,7 +103,8 @@ class BundleReader:
             self._file.expect_reachable()
             if absent := self._file.absent_names:
                 progress.note(
-                    f"Not here yet: {', '.join(absent)}. Each will be asked for; any order will do."
+                    f"Not here yet: {', '.join(absent)}. "
+                    "Each is asked for when it is needed; any order will do."
                 )
 
     def in_turn(self, blobs: Iterable[str], act: Callable[[str], None]) -> None:
@@ -212,9 +214,16 @@ class BundleReader:
             jobs = (partial(self._check, member, task, stop) for member in largest_first)
             run_all(jobs, os.cpu_count() or 1, stop)
         else:
-            self.in_turn(members, lambda one: self._check(members[one], task, stop))
+            self.in_turn(members, lambda one: self._check_here(members[one], task, stop))
         task.finish()
         return Verified(len(members), total, self._expect_end())
+
+    def _check_here(self, member: Member, task: Task, stop: Event) -> None:
+        """Check a member, and the end where that is at hand: no stick is wanted again for it."""
+        self._check(member, task, stop)
+        if isinstance(self._file, VolumeSet) and self._file.ends_here and not self._end_holds:
+            size = self._file.size
+            self._end_holds = self._file.read(size - len(END), len(END)) == END
 
     def _check(self, member: Member, task: Task, stop: Event) -> None:
         for chunk in self._stream(member):
@@ -314,8 +323,7 @@ class BundleReader:
     def _expect_end(self) -> int:
         """Compare the end of the tar, and that nothing follows; returns the file's size."""
         offset = self._walk(_END_OF_BLOBS)
-        found = self._file.read(offset, len(END))
-        if found != END:
+        if not self._end_holds and self._file.read(offset, len(END)) != END:
             raise mismatch(self._file, "end", offset, "the end of the archive is not what it is")
         if self._file.size != offset + len(END):
             raise self._tail(offset + len(END))

@@ -72,7 +72,10 @@ def split(
         spans = volumes.cut(frames_of(reader), size)
         wanted = sorted(set(only)) or range(1, len(spans) + 1)
         if strange := [one for one in wanted if not 1 <= one <= len(spans)]:
-            raise InputError(f"there is no volume {strange[0]}: the set has {len(spans)}")
+            raise InputError(
+                f"there is no volume {strange[0]}: the set has {len(spans)}",
+                f"Name one of 1 to {len(spans)}; another --size makes another set.",
+            )
         header = reader.header
         share = volumes.set_id(header.release, header.carriage, size)
         named = volumes.bundle_name(reader.path.name) if reader.volume_count else None

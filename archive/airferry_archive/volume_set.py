@@ -29,6 +29,8 @@ from airferry_foundation.errors import (
 )
 from airferry_foundation.positioned import PositionedFile, reading
 
+_LISTED = 5
+
 _UNKNOWN = 1 << 60
 """The size of a set whose last volume was not seen yet."""
 
@@ -53,7 +55,9 @@ def opened(path: Path, media: Media = HERE) -> Iterator[PositionedFile]:
     first = first_volume(path)
     with ExitStack() as stack:
         if first is None:
-            yield stack.enter_context(reading(path))
+            file = stack.enter_context(reading(path))
+            _expect_whole(file)
+            yield file
         else:
             yield VolumeSet.open(first, media, stack)
 
@@ -82,9 +86,12 @@ def read_volume(file: PositionedFile) -> Volume:
     size = file.size
     length = volumes.trailer_length(file.read_some(max(0, size - FOOTER), FOOTER))
     if length is None or length > size:
+        named = volumes.bundle_name(file.path.name) is not None
         raise TruncatedError(
             f"{file.path} is no whole volume: its trailer is missing",
-            f"The copy was cut, or it is another file. {AGAIN}",
+            f"The copy was cut, or it is another file. {AGAIN}"
+            if named
+            else "It does not have a volume's name: a whole bundle is checked without --alone.",
         )
     volume = volumes.decode(file.read(size - length, length), str(file.path))
     if volume.length + length != size:
@@ -92,6 +99,18 @@ def read_volume(file: PositionedFile) -> Volume:
             f"{file.path} has {size:,} bytes, expected {volume.length + length:,}", AGAIN
         )
     return volume
+
+
+def _expect_whole(file: PositionedFile) -> None:
+    """BundleMismatchError for a volume under another name, and for what `cat` makes of a set."""
+    footer = file.read_some(max(0, file.size - FOOTER), FOOTER)
+    if volumes.trailer_length(footer) is not None:
+        raise BundleMismatchError(
+            f"{file.path} ends as volumes do: it is one under another name, or several that were "
+            "put together with cat",
+            "Give the volumes by the names that they had (.001 and so on); or put those together "
+            "with airferry-bundler join.",
+        )
 
 
 def _first_in(folder: Path) -> Path:
@@ -102,9 +121,13 @@ def _first_in(folder: Path) -> Path:
     if found:
         names = ", ".join(one.name for one in found)
         raise InputError(f"{folder} holds several sets of volumes: {names}", "Name one of them.")
+    with files.media_errors(folder):
+        inside = sorted(one.name for one in folder.iterdir())
+    others = [one for one in inside if volumes.bundle_name(one) or one.endswith(".tar.zst")]
     raise MissingInputError(
-        f"{folder} holds no first volume (….001)",
-        "Name a bundle, or the folder of the medium with volume 1.",
+        f"{folder} holds no first volume (….001)"
+        + (f", but {', '.join(others[:_LISTED])}" if others else ""),
+        "Name a bundle, or put in the medium with volume 1 and name its folder.",
     )
 
 
@@ -143,6 +166,8 @@ class VolumeSet(PositionedFile):
                 f"{first} is volume {volume.index} of its set, not the first one",
                 "Volumes were renamed: give each the number that it had.",
             )
+        if strange := [one for one in media.folders if not one.is_dir()]:
+            raise MissingInputError(f"{strange[0]} is not a folder", "Name folders of volumes.")
         shelf = _Shelf(name, media, stack, volume, [first.parent, *media.folders])
         made = cls(first, -1, shelf)
         for index in range(1, volume.count + 1):
@@ -242,6 +267,11 @@ class VolumeSet(PositionedFile):
         """
         found = (volume for index, volume in self.shelf.seen.items() if index > 1 and volume.blobs)
         return {one.blobs[0]: one.start + volumes.front_length(one) for one in list(found)}
+
+    @property
+    def ends_here(self) -> bool:
+        """Whether the volume with the bundle's end is at hand."""
+        return self.shelf.first.count in self.shelf.open
 
     @property
     def absent(self) -> tuple[int, ...]:

@@ -129,7 +129,7 @@ class WritableFile(PositionedFile):
             raise MediaFullError(
                 f"{self.path} will have {size:,} bytes; {free:,} are free on its medium"
                 + (f" beside the {taken:,} that it has" if taken else ""),
-                "Free some space, or choose another medium with -o.",
+                "Free some space, or name another medium; the same command goes on.",
             )
 
     def _expect_fit(self, size: int) -> None:

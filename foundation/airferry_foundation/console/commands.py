@@ -22,6 +22,7 @@ from typer.main import (
 )
 
 from airferry_foundation import VERSION
+from airferry_foundation.console.live import clear
 from airferry_foundation.console.output import Format, Output
 from airferry_foundation.errors import AirferryError, InternalError, Interrupted
 
@@ -167,5 +168,6 @@ def _leave(output: Output, error: AirferryError) -> NoReturn:
     if os.environ.get("AIRFERRY_TRACEBACK"):
         traceback.print_exc()
     sys.stdout.flush()
+    clear()
     output.fail(error)
     raise SystemExit(error.exit_code)

@@ -29,6 +29,16 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+_shown: list[RichProgress] = []
+"""The display that has the terminal now: one at most, since a process has one command."""
+
+
+def clear() -> None:
+    """Give the terminal back, whatever still runs: for the words with which a command ends."""
+    while _shown:
+        _shown.pop().stop()
+
+
 class LiveProgress:
     """Bars with bytes, rate and time left on a terminal; one line at a task's end elsewhere."""
 
@@ -45,6 +55,7 @@ class LiveProgress:
             if self._display is None:
                 self._display = _display()
                 self._display.start()
+                _shown.append(self._display)
             self._running += 1
             return _LiveTask(self, self._display, self._display.add_task(title, total=total))
 
@@ -72,7 +83,7 @@ class LiveProgress:
         with self._lock:
             self._running -= 1
             if self._running == 0 and self._display is not None:
-                self._display.stop()
+                clear()
                 self._display = None
 
 

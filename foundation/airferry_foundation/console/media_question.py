@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import typer
@@ -17,13 +17,13 @@ def folder_question(
 ) -> Callable[[str, str], Path | None] | None:
     """A question for the folder of a file that is wanted; None where nobody is at a terminal.
 
-    It is given the file's name and what was wrong with the last answer. The last folder, at first
-    that of `first`, is offered again: one reader takes one stick after another. `paused` keeps the
-    progress off the terminal meanwhile.
+    It is given the file's name and what was wrong with the last answer. The last folder that was
+    there, at first that of `first`, is offered again: one reader takes one stick after another.
+    `paused` keeps the progress off the terminal meanwhile.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    last = [first if first.is_dir() else first.parent]
+    offered = [_folder(first)]
 
     def ask(name: str, why: str) -> Path | None:
         with paused():
@@ -31,15 +31,22 @@ def folder_question(
                 typer.echo(printable(why), err=True)
             given = typer.prompt(
                 f"Put in the medium with {printable(name)}, then give its folder "
-                f"[{printable(str(last[-1]))}]",
-                default=str(last[-1]),
+                f"[{printable(str(offered[-1]))}]",
+                default=str(offered[-1]),
                 show_default=False,
                 err=True,
             )
-        last.append(_expanded(given))
-        return last[-1]
+        path = _expanded(given)
+        with suppress(OSError):  # the reader tells what is wrong with it
+            if path.exists():
+                offered.append(_folder(path))
+        return path
 
     return ask
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
 
 
 def _expanded(given: str) -> Path:

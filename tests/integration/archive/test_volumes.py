@@ -296,6 +296,17 @@ def test_any_order_wants_each_stick_once_and_twice_where_a_blob_is_cut(
             assert person.given == [*order]
 
 
+def test_the_end_is_looked_at_when_its_stick_is_there(drive: Path) -> None:
+    """Where no blob is cut the last stick is wanted once, also when it came early."""
+    person = Willful(drive, (3, 2))
+    with reading(drive.with_name("drawer") / "b.tar.zst.003") as file:
+        cut = any(part.offset == 0 for part in read_volume(file).parts)
+    with BundleReader.open(drive, Media(ask=person.ask)) as reader:
+        reader.bind(reader.release())
+        reader.verify()
+    assert person.given == ([3, 2, 3] if cut else [3, 2])
+
+
 def test_joining_takes_them_in_any_order(drive: Path, tmp_path: Path) -> None:
     person = Willful(drive, (3, 2))
     splitting.join(drive, tmp_path / "joined.tar.zst", media=Media(ask=person.ask))
@@ -316,6 +327,30 @@ def test_a_trailer_that_puts_a_blob_elsewhere_is_found_out(drive: Path) -> None:
         reader.bind(reader.release())
         with pytest.raises(BundleMismatchError, match=r"b\.tar\.zst\.003"):
             reader.verify()
+
+
+def test_what_a_folder_holds_instead_is_named(stick: Path, tmp_path: Path) -> None:
+    moved(stick, 1, "other")
+    with pytest.raises(MissingInputError, match=r"but b\.tar\.zst\.002, b\.tar\.zst\.003$"):
+        splitting.join(stick, tmp_path / "joined")
+    with pytest.raises(MissingInputError, match=r"\(….001\), but b\.tar\.zst$"):
+        splitting.join(tmp_path, tmp_path / "joined")
+    with pytest.raises(MissingInputError, match="gone is not a folder"):
+        splitting.join(tmp_path / "other", tmp_path / "joined", media=Media((tmp_path / "gone",)))
+    with pytest.raises(TruncatedError) as caught:
+        volume_check.check(tmp_path / "b.tar.zst")
+    assert "without --alone" in (caught.value.hint or "")
+
+
+def test_volumes_that_cat_put_together_or_under_another_name_are_told(
+    stick: Path, tmp_path: Path
+) -> None:
+    whole = tmp_path / "cat.tar.zst"
+    for pieces in ([1, 2, 3], [2]):
+        whole.write_bytes(b"".join(volume(stick, n).read_bytes() for n in pieces))
+        with pytest.raises(BundleMismatchError, match="ends as volumes do") as caught:
+            read_everything(whole)
+        assert "airferry-bundler join" in (caught.value.hint or "")
 
 
 def test_whoever_gives_up_is_told_what_is_missing(drive: Path) -> None:

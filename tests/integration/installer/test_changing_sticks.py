@@ -125,21 +125,21 @@ def test_wrong_answers_are_told_and_asked_again(
     customer: Customer, server: RegistryServer, drive: Drive, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "locked").mkdir()
     terminal = at_terminal(customer, "load", drive.path)
     terminal.wait_for(ASKED.format(2))
-    for answer, told in (
-        (tmp_path / "empty", "empty holds no volume of this set"),
-        (tmp_path / "gone", "gone does not exist"),
-        ("~nobody-has-this-name/x", "does not exist"),
-        ("y" * 300, "File name too long"),
-        ("\u202eklats\u0007", "\\u202eklats"),
-        (drive.path, "holds shop.tar.zst.001"),
-        (customer.site, "holds no volume of this set"),
+    empty, home = tmp_path / "empty", customer.folder
+    for answer, told, offered in (
+        (empty, "empty holds no volume of this set", empty),
+        (tmp_path / "gone", "gone does not exist", empty),
+        ("~nobody-has-this-name/x", "does not exist", empty),
+        ("y" * 300, "File name too long", empty),
+        ("\u202eklats\u0007", "\\u202eklats", empty),
+        (drive.path, "holds shop.tar.zst.001: nothing new is whole in it", drive.path),
+        (customer.site, "holds no volume of this set", home),
     ):
         terminal.say(answer)
         terminal.wait_for(told)
-        terminal.wait_for(ASKED.format(2))
+        terminal.wait_for(f"{ASKED.format(2)}, then give its folder [{offered}]")
         assert "Traceback" not in terminal.seen
         assert not tags(server)
     terminal.interrupt()
@@ -176,6 +176,7 @@ def test_ctrl_c_at_the_question_and_the_same_command_goes_on(
     terminal.interrupt()
     assert terminal.end() == 130
     assert "Traceback" not in terminal.seen
+    assert terminal.seen.rstrip().endswith("Give the same command again to go on."), "no bar below"
     sent = stored(server)
     terminal = at_terminal(customer, "load", drive.path)
     for number in (2, 3):

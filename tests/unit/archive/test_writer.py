@@ -263,7 +263,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_medium_that_is_too_small_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
     huge = Blob(
-        digest=digest(b"x"), size=1 << 50, media_type=GZIP_LAYER, repositories=("acme/app",)
+        digest=digest(b"x"), size=1 << 43, media_type=GZIP_LAYER, repositories=("acme/app",)
     )
     product = product_of().changed(blobs=(huge,))
     header = header_of(VENDOR, Product(product.release, {huge.digest: b""}))
