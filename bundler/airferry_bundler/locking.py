@@ -83,7 +83,6 @@ def make(spec_file: SpecFile, *, progress: Progress = SILENT) -> Found:
     lock = draft(content)
     _expect_grammar(lock.release)
     notes += tuple(f"signed upstream, by {one.key}: {one.image}" for one in verified)
-    notes += tuple(f"verify: no image is called {p}" for p in upstream.unused(spec_file, images))
     return Found(lock, folder, (*notes, *_notes(listed, added, found)), content.evidence)
 
 

@@ -49,13 +49,14 @@ class _Payload(msgspec.Struct):
 
 
 def verify(spec_file: SpecFile, images: Iterable[CarriedImage]) -> tuple[Verified, ...]:
-    """Every image that an entry of `verify:` fits; SignatureError, with all that are not signed."""
-    wanted = [
-        (one, entry)
-        for one in images
-        for entry in spec_file.spec.verify
-        if fnmatchcase(one.image.name, entry.images)
-    ]
+    """Every image that an entry of `verify:` fits; SignatureError, with all that are not signed.
+
+    An entry that fits no image is refused too: what it demands was not looked for.
+    """
+    known = tuple(images)
+    entries = spec_file.spec.verify
+    wanted = [(one, entry) for one in known for entry in entries if _fits(one, entry)]
+    _refuse_idle([one for one in entries if one not in {entry for _, entry in wanted}])
     if not wanted:
         return ()
     program = cosigns.find()
@@ -75,11 +76,18 @@ def verify(spec_file: SpecFile, images: Iterable[CarriedImage]) -> tuple[Verifie
     return tuple(one for one in found if isinstance(one, Verified))
 
 
-def unused(spec_file: SpecFile, images: Iterable[CarriedImage]) -> tuple[str, ...]:
-    """Patterns of `verify:` that no image fits: most likely a slip."""
-    names = [one.image.name for one in images]
-    patterns = (entry.images for entry in spec_file.spec.verify)
-    return tuple(p for p in patterns if not any(fnmatchcase(name, p) for name in names))
+def _fits(one: CarriedImage, entry: Verify) -> bool:
+    """By its name, or by where it comes from: an image with a name of our own is no way past it."""
+    return any(fnmatchcase(name, entry.images) for name in (one.image.name, one.origin))
+
+
+def _refuse_idle(entries: Iterable[Verify]) -> None:
+    if idle := ", ".join(entry.images for entry in entries):
+        raise SignatureError(
+            f"`verify:` fits no image of the release: {idle}",
+            "Patterns are of names of images, such as registry.example/acme/*; charts and files "
+            "can't be held to it. Correct or remove it in airferry.yaml.",
+        )
 
 
 def signature_of(payloads: bytes, digest: str) -> bool:

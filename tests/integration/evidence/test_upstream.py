@@ -76,9 +76,37 @@ def test_only_images_that_the_pattern_fits_are_asked(
 ) -> None:
     address = start_registry().address
     push(address, "other/bad")
-    made = product(tmp_path, address, cosigner, "other/bad", pattern=f"{address}/acme/*")
+    cosigner.sign(push(address, "acme/web"))
+    names = ("other/bad", "acme/web")
+    made = product(tmp_path, address, cosigner, *names, pattern=f"{address}/acme/*")
     notes = locking.make(made.spec_file).notes
-    assert f"verify: no image is called {address}/acme/*" in notes
+    assert [one for one in notes if "upstream" in one] == [
+        f"signed upstream, by upstream.pub: {address}/acme/web:1"
+    ]
+
+
+def test_a_demand_that_fits_nothing_is_refused(
+    tmp_path: Path, start_registry: Start, cosigner: Cosigner
+) -> None:
+    """A slip, or a chart: nothing would be asked, and everybody would believe that it was."""
+    address = start_registry().address
+    cosigner.sign(push(address, "acme/web"))
+    made = product(tmp_path, address, cosigner, "acme/web", pattern="oci://charts.example/shop")
+    with pytest.raises(SignatureError, match=r"fits no image.*oci://charts.example/shop"):
+        locking.make(made.spec_file)
+
+
+def test_a_name_of_ones_own_is_no_way_past_it(
+    tmp_path: Path, start_registry: Start, cosigner: Cosigner
+) -> None:
+    address = start_registry().address
+    push(address, "acme/bad")
+    made = product(tmp_path, address, cosigner, "acme/bad", pattern=f"{address}/acme/*")
+    spec = tmp_path / "airferry.yaml"
+    named = f'{{ref: "{address}/acme/bad:1", name: "docker.io/library/good:1"}}'
+    spec.write_text(spec.read_text().replace(f'"{address}/acme/bad:1"', named, 1))
+    with pytest.raises(SignatureError, match=r"library/good:1: no signature by upstream.pub"):
+        locking.make(made.spec_file)
 
 
 def test_another_key_is_no_signature(
