@@ -42,7 +42,9 @@ RegistryFactory = Callable[..., registries.RegistryServer]
 
 
 def _missing(name: str) -> bool:
-    return not located().get(name) and shutil.which(name) is None
+    """A pinned program that is on PATH may not fit, or be a shim that runs nothing."""
+    found = located()
+    return not (found[name] if name in found else shutil.which(name))
 
 
 def _refuse(reason: str) -> None:

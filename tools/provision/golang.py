@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path, PurePosixPath
 
+from provision import compiler
 from provision.pins import TOOLS, Pin, cache_folder
 from provision.placing import place, scratch
 from provision.running import Progress, run
@@ -17,16 +18,19 @@ _COMPILER = "all=-N -l"
 
 def build(pins: list[Pin], progress: Progress) -> None:
     """Build programs of one module in one `go build`, which shares the compiled packages."""
-    folder = scratch(pins[0].batch)
+    first = pins[0]
+    if first.cgo:
+        compiler.ensure(first.name, progress)
+    folder = scratch(first.batch)
     flags = " ".join(dict.fromkeys(pin.link_flags for pin in pins if pin.link_flags))
-    command: list[str | Path] = ["go", "build", "-gcflags", _COMPILER]
+    command: list[str | Path] = ["go", "build", "-tags", first.tags, "-gcflags", _COMPILER]
     command += ["-ldflags", f"-s -w {flags}".strip(), "-o", f"{folder}{os.sep}"]
     run(
         [*command, *(pin.package for pin in pins)],
-        log=cache_folder() / "logs" / f"{pins[0].batch}.log",
+        log=cache_folder() / "logs" / f"{first.batch}.log",
         progress=progress,
-        folder=TOOLS / pins[0].module,
-        environment=_environment(),
+        folder=TOOLS / first.module,
+        environment=_environment(cgo=first.cgo),
     )
     for pin in pins:
         place(pin, folder / binary_name(pin.package))
@@ -39,6 +43,6 @@ def binary_name(package: str) -> str:
     return path.parent.name if re.fullmatch(r"v[0-9]+", path.name) else path.name
 
 
-def _environment() -> dict[str, str]:
-    pinned = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false"}
+def _environment(*, cgo: bool) -> dict[str, str]:
+    pinned = {"CGO_ENABLED": str(int(cgo)), "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false"}
     return {**os.environ, **pinned, "GOWORK": "off"}

@@ -26,17 +26,22 @@ class Pin:
     seconds: int  # to build it cold on two cores
     module: str = ""  # go, npm: the folder in `tools/` with go.mod and go.sum, or package-lock.json
     link_flags: str = ""  # go: without them the program does not know its version
+    tags: str = ""  # go: build tags of a second build of a program; it is a batch of its own
+    cgo: bool = False  # go: loads C libraries, so the build needs a C compiler
     requirements: str = ""  # wheel: a file of `tools/wheels/`, with hashes
     machines: tuple[str, ...] = ()  # wheel: what `uname -m` may say; empty: anything
     package: str = ""  # go: import path of the command; deb: name of the Debian package
+    more: tuple[str, ...] = ()  # deb: packages that `package` can't do without
+    suite: str = ""  # deb: the release of Debian that has exactly `version`; empty: this machine's
     optional: bool = False  # outside CI a run without it goes on, and its tests are skipped
     install: bool = False  # deb: needs shared libraries, so apt-get must install it
-    member: tuple[str, ...] = ()  # wheel, deb: where the binary is, archive in archive
+    # wheel: where the binary is, archive in archive; deb: where it is, and folders it needs beside
+    member: tuple[str, ...] = ()
 
     @property
     def batch(self) -> str:
         """Programs of one batch are built together, under one lock."""
-        return self.module if self.how == "go" else self.name
+        return self.module if self.how == "go" and not self.tags else self.name
 
     @property
     def cached(self) -> Path:
