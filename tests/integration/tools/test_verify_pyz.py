@@ -15,6 +15,7 @@ import pytest
 from airferry_archive.reader import BundleReader
 from airferry_fixtures import signers
 from airferry_fixtures.one_file_verifier import TOOLS, Check, build
+from airferry_fixtures.servers.programs import program
 from airferry_fixtures.simulator import (
     GZIP_LAYER,
     TAR_LAYER,
@@ -70,20 +71,17 @@ def test_its_source_is_python_3_9_and_the_standard_library_alone(source: Path) -
             assert not {word.arg for word in node.keywords} & {"slots", "kw_only", "strict"}
 
 
-def _old_python() -> str | None:
-    found = shutil.which("python3.9")
-    if found is None:
-        return None
-    done = subprocess.run([found, "-c", ""], check=False, capture_output=True)
-    return found if done.returncode == 0 else None
-
-
-@pytest.mark.skipif(_old_python() is None, reason="MISSING python3.9: can't try it for real")
+@pytest.mark.program("python3.9", "zstd")
 def test_python_3_9_itself_runs_it(check: Check, tmp_path: Path) -> None:
-    bundle = bundle_of(tmp_path / "b", VENDOR)
-    command = [str(_old_python()), "-I", check.pyz, *check.words(bundle)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    check.python = str(program("python3.9"))
+    asked = [check.python, "-I", "-c", "import sys; print(sys.version_info[:2])"]
+    assert subprocess.run(asked, check=True, capture_output=True).stdout == b"(3, 9)\n"
+    bundle = bundle_of(tmp_path / "b", VENDOR, channel=channel_of())
+    done = check.run(bundle)
     assert done.returncode == 0, done.stderr
+    assert "VERIFIED" in done.stdout
+    check.refused(forged(bundle, bundle.stat().st_size // 2, b"other"))
+    check.refused(bundle_of(tmp_path / "unsigned", VENDOR, keys=[]), "of the 2 release keys")
 
 
 # --- good bundles ---------------------------------------------------------------------------------
