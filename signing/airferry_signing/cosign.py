@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from airferry_foundation import files, process, programs
 from airferry_foundation.errors import InputError, PassphraseError, ProgramFailedError
@@ -23,6 +24,17 @@ _NO_SERVICES = (
     b'"rekorTlogConfig":{},"tsaConfig":{}}'
 )
 _TIMEOUT = 60  # seconds; signing takes 0.3 of one
+_PKCS11 = "pkcs11:"
+# What cosign complains of when it can't use a key, and the next step.
+_HINTS = {
+    "pkcs11 token key: unimplemented": (
+        "This cosign was built without PKCS#11: put one on PATH that has it (pkcs11key)."
+    ),
+    "COSIGN_PKCS11_MODULE_PATH": "Set COSIGN_PKCS11_MODULE_PATH to the library of the token.",
+    "get pin:": "Set COSIGN_PKCS11_PIN to the PIN of the token.",
+    "CKR_PIN": "Set COSIGN_PKCS11_PIN to the right PIN; most tokens lock after a few wrong ones.",
+}
+_ANY_HINT = "Check that --key names a key made by `keys generate` or a reference cosign knows."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +106,11 @@ class Cosign:
     def _run(self, arguments: list[str], passphrase: str, *, folder: Path | None = None) -> bytes:
         done = process.run(
             [self.path, *arguments],
-            environment={"COSIGN_PASSWORD": passphrase},
+            # A root lists keys: with a certificate of the token, cosign would sign as that instead.
+            environment={
+                "COSIGN_PASSWORD": passphrase,
+                "COSIGN_PKCS11_IGNORE_CERTIFICATE": "1",
+            },
             inherit=True,  # key references find their PKCS#11 and cloud settings in variables
             folder=folder,
             timeout=_TIMEOUT,
@@ -106,11 +122,8 @@ class Cosign:
                 "the private key can't be opened: wrong passphrase",
                 "Set COSIGN_PASSWORD to the passphrase that the key was made with.",
             )
-        hint = "Check that --key names a key made by `keys generate` or a reference cosign knows."
-        if "pkcs11 token key: unimplemented" in done.complaint:
-            hint = (
-                f"{self.path} was built without PKCS#11: put one on PATH that has it (pkcs11key)."
-            )
+        hints = (hint for words, hint in _HINTS.items() if words in done.complaint)
+        hint = next(hints, _ANY_HINT)
         raise ProgramFailedError(f"cosign {arguments[0]} failed: {done.complaint}", hint)
 
 
@@ -135,8 +148,16 @@ def _settings() -> Iterator[tuple[Path, list[str]]]:
 
 
 def _expand(key: str) -> str:
-    """A key file as a full path; references (`pkcs11:…`, `awskms://…`) stay as they are."""
-    if "://" in key or key.startswith("pkcs11:"):
+    """A key file as a full path; references (`pkcs11:…`, `awskms://…`) stay as they are.
+
+    InputError for a reference that holds a PIN: arguments are no place for one.
+    """
+    if key.startswith(_PKCS11) and "pin-value=" in unquote(key):
+        raise InputError(
+            "--key holds a PIN, and every user of this machine can read a command's arguments",
+            "Leave pin-value out, and set COSIGN_PKCS11_PIN.",
+        )
+    if "://" in key or key.startswith(_PKCS11):
         return key
     path = Path(key).expanduser()
     if not path.is_file():

@@ -60,11 +60,18 @@ def rotate(
 
     replaced = {}
     for pair in pairs:
-        old, sign, new = pair.rpartition("=")
-        if not sign or not old or not new:
-            raise InputError(f"{pair!r} can't be read", "Write it as OLD=NEW.pub.")
+        old, new = _old_and_new(pair)
         replaced[public_halves.key_id(old)] = public_halves.read(new)
     newest = vendor_roots.newest_of(folder)
     change = vendor_roots.rotation(newest, replaced)
     issued = clock.write(clock.source_date())
     made(Output(output), folder, vendor_roots.following(newest, change, issued_at=issued))
+
+
+def _old_and_new(pair: str) -> tuple[str, str]:
+    """The two keys of OLD=NEW; a reference to a token has that sign inside, on either side."""
+    start = pair.find("=pkcs11:")
+    old, new = (pair[:start], pair[start + 1 :]) if start > 0 else pair.rpartition("=")[::2]
+    if not old or not new:
+        raise InputError(f"{pair!r} can't be read", "Write it as OLD=NEW.pub.")
+    return old, new

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from airferry_fixtures.commands import Ran, bundler
 from airferry_fixtures.key_service import make_service, make_service_key
-from airferry_foundation import documents
+from airferry_fixtures.servers.programs import program
+from airferry_fixtures.token import PIN, PROGRAMS, REFERENCE, Token, make_token
 from airferry_foundation.digests import digest
 from airferry_signing import roots
 from airferry_signing.keys import read_public_key
 
 pytestmark = pytest.mark.program("cosign")
+on_a_token = pytest.mark.program(*PROGRAMS)
 
 
 def ok(folder: Path, variables: dict[str, str], *arguments: str) -> Ran:
@@ -62,45 +62,78 @@ def test_a_service_that_can_not_be_reached(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_key_on_a_token(tmp_path: Path) -> None:
-    """Needs Debian's softhsm2, and a cosign that was built with PKCS#11 (`-tags pkcs11key`, cgo).
+@pytest.fixture
+def token(tmp_path: Path) -> Token:
+    return make_token(tmp_path / "token")
 
-    The pinned cosign is built without, since releases of cosign come in both forms: name one by
-    AIRFERRY_COSIGN_PKCS11, and SoftHSM's module by SOFTHSM2_MODULE.
+
+@on_a_token
+def test_a_key_on_a_token(token: Token, tmp_path: Path) -> None:
+    """The token holds a certificate too: the signature is still by the key, which the root lists.
+
+    The PIN goes to cosign by a variable, never by an argument.
     """
-    cosign, module = (os.environ.get(k) for k in ("AIRFERRY_COSIGN_PKCS11", "SOFTHSM2_MODULE"))
-    tool = shutil.which("softhsm2-util")
-    if not cosign or not module or tool is None:
-        pytest.skip("needs softhsm2-util, SOFTHSM2_MODULE and AIRFERRY_COSIGN_PKCS11")
-    (tmp_path / "tokens").mkdir()
-    settings = tmp_path / "softhsm2.conf"
-    settings.write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "cosign").symlink_to(cosign)
-    variables = {
-        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
-        "SOFTHSM2_CONF": str(settings),
-        "COSIGN_PKCS11_MODULE_PATH": module,
-        "COSIGN_PKCS11_PIN": "1234",
-        "COSIGN_PASSWORD": "of files",
-    }
-    _, key = make_service_key(tmp_path, "release")
-    token = ("--module", module, "--token", "vendor", "--pin", "1234")
-    made = ("--init-token", "--free", "--label", "vendor", "--pin", "1234", "--so-pin", "12345678")
-    for words in (
-        ("--module", module, *made),
-        (*token, "--import", str(tmp_path / "release.pem"), "--label", "release", "--id", "A1"),
-    ):
-        subprocess.run([tool, *words], check=True, env={**os.environ, **variables})
-    whole_life(tmp_path, variables, "pkcs11:token=vendor;object=release")
+    whole_life(tmp_path, {**token.variables, "COSIGN_PASSWORD": "of files"}, REFERENCE)
     root = roots.read_root((tmp_path / "roots/1.json").read_bytes(), "root 1")
-    assert set(root.keys) == {key.key_id}
-    assert documents.encode(root) == (tmp_path / "roots/1.json").read_bytes()
+    assert set(root.keys) == {token.key.key_id}
+    told = token.log.read_text()
+    assert "sign-blob" in told
+    assert PIN not in told
+
+
+@on_a_token
+def test_a_key_on_a_token_takes_the_place_of_a_file(token: Token, tmp_path: Path) -> None:
+    variables = {**token.variables, "COSIGN_PASSWORD": "of files"}
+    ok(tmp_path, variables, "keys", "generate", "--role", "root", "--name", "old", "-o", ".")
+    options = [word for role in roots.ROLES for word in ("--key", f"{role}=old.pub")]
+    ok(tmp_path, variables, "keys", "root", "init", "--product", "shop", *options)
+    ok(tmp_path, variables, "keys", "root", "rotate", f"old.pub={REFERENCE}")
+    ok(tmp_path, variables, "keys", "root", "rotate", f"{REFERENCE}=old.pub")
+    second, third = (
+        roots.read_root((tmp_path / f"roots/{number}.json").read_bytes(), f"root {number}")
+        for number in (2, 3)
+    )
+    assert set(second.keys) == {token.key.key_id}
+    assert not set(third.keys) & {token.key.key_id}
+
+
+@on_a_token
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"COSIGN_PKCS11_PIN": "000000"}, "most tokens lock"),
+        ({"COSIGN_PKCS11_PIN": ""}, "Set COSIGN_PKCS11_PIN to the PIN"),
+        ({"COSIGN_PKCS11_MODULE_PATH": ""}, "Set COSIGN_PKCS11_MODULE_PATH"),
+        ({"COSIGN_PKCS11_MODULE_PATH": "/nowhere.so"}, "/nowhere.so"),
+    ],
+    ids=["wrong PIN", "no PIN", "no module", "wrong module"],
+)
+def test_what_a_token_lacks_is_named(
+    change: dict[str, str], said: str, token: Token, tmp_path: Path
+) -> None:
+    variables = {**token.variables, **change}
+    words = ("keys", "public", "--key", REFERENCE)
+    done = bundler(*words, folder=tmp_path, environment=variables)
+    assert done.code != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pin_in_an_argument_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    for name in ("pin-value", "pin%2Dvalue"):
+        words = ("keys", "public", "--key", f"{REFERENCE}?{name}={PIN}")
+        done = bundler(*words, folder=tmp_path)
+        assert done.code != 0
+        assert "COSIGN_PKCS11_PIN" in done.stderr
+        assert PIN not in done.stderr + done.stdout
 
 
 def test_a_cosign_without_tokens_is_named(tmp_path: Path) -> None:
-    words = ("keys", "public", "--key", "pkcs11:token=vendor;object=release")
-    done = bundler(*words, folder=tmp_path)
+    """Releases of cosign come in both forms; the pinned one is without."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "cosign").symlink_to(program("cosign"))
+    variables = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    words = ("keys", "public", "--key", REFERENCE)
+    done = bundler(*words, folder=tmp_path, environment=variables)
     assert done.code != 0
-    if "unimplemented" in done.stderr:  # as the pinned one is
-        assert "pkcs11key" in done.stderr
+    assert "pkcs11key" in done.stderr or "COSIGN_PKCS11_MODULE_PATH" in done.stderr

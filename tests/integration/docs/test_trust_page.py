@@ -12,13 +12,14 @@ import pytest
 
 from airferry_fixtures.commands import bundler
 from airferry_fixtures.statements import release_of
+from airferry_fixtures.token import PIN, PROGRAMS, make_token
 from airferry_foundation import documents
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/change-keys-announce-entitle.md"
 WORDS = {"COSIGN_PASSWORD": "of all keys"}
 
 
-@pytest.mark.program("cosign")
+@pytest.mark.program("cosign", *PROGRAMS)
 def test_the_page_can_be_followed(tmp_path: Path) -> None:
     for role in ("root", "release", "channel"):
         made = bundler(
@@ -33,19 +34,25 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     (tmp_path / "release.json").write_bytes(documents.encode(release_of(5)))
 
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
+    token = make_token(tmp_path / "token")
+    unset = {"COSIGN_PKCS11_MODULE_PATH", "COSIGN_PKCS11_PIN"}  # the page itself sets them
+    given = {name: text for name, text in token.variables.items() if name not in unset}
+    path = f"{Path(sys.executable).parent}:{token.variables['PATH']}"
     done = subprocess.run(
         ["/bin/bash", "-euo", "pipefail", "-c", "\n".join(blocks)],
         cwd=tmp_path,
-        env={**os.environ, **WORDS, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        stdin=subprocess.DEVNULL,
+        env={**os.environ, **WORDS, **given, "PATH": path},
+        input=f"{PIN}\n",
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {one.name for one in tmp_path.iterdir()}
     assert {"channel.json.1.sigstore.json", "entitlement.json.1.sigstore.json"} <= names
+    assert (tmp_path / "keys/release-3.pub").read_text() == token.key.public.pem
+    assert "release.json.1.sigstore.json" in names
     show = bundler("keys", "root", "show", folder=tmp_path)
     assert show.code == 0
     assert "root 1, epoch 2, shop" in show.stdout
