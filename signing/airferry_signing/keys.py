@@ -42,9 +42,12 @@ def read_public_key(pem: bytes, *, name: str) -> PublicKey:
     try:
         key = _load(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm):
+        private = b"PRIVATE KEY" in pem
         raise SignatureError(
             f"{name} is not an ECDSA P-256 public key in PEM form",
-            "Make vendor keys with `airferry-bundler keys generate`.",
+            "It holds a private key, which goes nowhere: give the .pub beside it."
+            if private
+            else "Make vendor keys with `airferry-bundler keys generate`.",
         ) from None
     spelling, der = _spell(key)
     if spelling != pem:

@@ -19,11 +19,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from airferry_foundation.errors import SignatureError
 
 MAX_BYTES = 16 << 10
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _MAX_SIGNATURE = 72  # bytes: the longest DER form of an ECDSA signature on P-256
 _HINT = "Only what `cosign sign-blob --key` writes is a signature here; sign the file again."
 
@@ -80,7 +85,18 @@ def parse(data: bytes, *, name: str) -> BlobSignature:
         raise SignatureError(f"{name} is not a signature of a file: {error}", _HINT) from None
     if len(digest) != 32 or not 0 < len(signature) <= _MAX_SIGNATURE:
         raise SignatureError(f"{name} holds a digest or signature of an impossible length", _HINT)
+    if not _is_ecdsa(signature):
+        raise SignatureError(f"{name} holds no ECDSA signature on P-256 in DER", _HINT)
     return BlobSignature(digest=digest, signature=signature)
+
+
+def _is_ecdsa(signature: bytes) -> bool:
+    """Whether this is the DER of two integers from 1 to n - 1 (SEC 1, C.5; FIPS 186-5, 6.4.2)."""
+    try:
+        pair = decode_dss_signature(signature)
+    except ValueError:
+        return False
+    return all(0 < value < _ORDER for value in pair) and encode_dss_signature(*pair) == signature
 
 
 def _json(data: bytes) -> Any:

@@ -46,7 +46,7 @@ class SshPublicKey:
     def verifies(self, message: bytes, signature: bytes) -> bool:
         """Whether a signature blob (kind, bytes …) of `message` is by this key.
 
-        Raises ValueError for a blob that can't be read. Hardware keys must have been touched.
+        Raises ValueError for a blob that can't be read and for a hardware key that was not touched.
         """
         key, mine = Reader(self.blob), Reader(signature)
         kind = key.string()
@@ -57,7 +57,7 @@ class SshPublicKey:
         if kind in (SK_ED25519, SK_ECDSA):
             flags, counter = mine.take(1), mine.take(4)
             if not flags[0] & _TOUCHED:
-                return False
+                raise ValueError("the hardware key was not touched when it signed")
             application = _skip_to_application(self.blob)
             signed = _sha256(application) + flags + counter + _sha256(message)
         mine.end()

@@ -118,6 +118,13 @@ def test_an_attestation_passed_off_as_a_signature(scene: Scene) -> None:
     scene.refused(bundle, 22, "is not a signature of a file")
 
 
+def test_a_malformed_signature_beside_enough_good_ones(scene: Scene) -> None:
+    """It is not passed over as a stranger's: another reader could stop at it."""
+    header = header_of(scene.vendor, small_product())
+    odd = signers.bundle(header.release, b"\x05" * 64)
+    scene.refused(with_header(scene, "odd", signatures=(*header.signatures, odd)), 22, "in DER")
+
+
 @pytest.mark.parametrize("name", ["cosign's legacy bundle", "media type v0.1", "urlsafe base64"])
 def test_other_forms_of_a_signature(scene: Scene, name: str) -> None:
     found = next(case for case in cases() if case.name == name)

@@ -188,6 +188,17 @@ def _fields(header: object) -> dict[str, object]:
     return {name: getattr(header, name) for name in (*names, "index")}
 
 
+@pytest.mark.parametrize("value", [b"\x05" * 64, bytes.fromhex("3006020100020105"), b"0"])
+def test_a_malformed_signature_beside_enough_good_ones(
+    check: Check, tmp_path: Path, value: bytes
+) -> None:
+    header = header_of(VENDOR, product := small_product())
+    several = (*header.signatures, signers.bundle(header.release, value))
+    changed = type(header)(**{**_fields(header), "signatures": several})
+    bundle = write_bundle(tmp_path / "b", changed, product.contents)
+    check.refused(bundle, "no ECDSA signature on P-256 in DER")
+
+
 def test_a_gap_in_the_roots(pyz: Path, tmp_path: Path) -> None:
     vendor = Vendor()
     for _ in range(2):

@@ -72,5 +72,6 @@ def test_a_private_key_is_no_public_key() -> None:
     private = new_key().private.private_bytes(
         PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with pytest.raises(SignatureError):
+    with pytest.raises(SignatureError) as refused:
         read_public_key(private, name="vendor.pub")
+    assert "private key, which goes nowhere" in (refused.value.hint or "")

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from airferry_fixtures.signers import bundle_parts, new_key
+from airferry_fixtures.signers import bundle, bundle_parts, new_key
 from airferry_foundation.errors import SignatureError
 from airferry_signing.sigstore_bundle import MAX_BYTES, parse
 
 DOCUMENT = b"a document"
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+GOOD = encode_dss_signature(5, ORDER - 1)
 Parts = dict[str, Any]
 
 
 def _parts() -> Parts:
-    return bundle_parts(DOCUMENT, b"\x30" * 70)
+    return bundle_parts(DOCUMENT, GOOD)
 
 
 def _put(*path: str, value: Any) -> Callable[[Parts], None]:
@@ -86,6 +89,32 @@ def test_any_other_form_is_refused(change: Callable[[Parts], None]) -> None:
     change(parts)
     with pytest.raises(SignatureError, match=r"release\.json\.1"):
         parse(json.dumps(parts).encode(), name="release.json.1")
+
+
+NO_ECDSA = {
+    "zeros": encode_dss_signature(0, 0),
+    "r is zero": encode_dss_signature(0, 5),
+    "s is the order": encode_dss_signature(5, ORDER),
+    "a byte behind": GOOD + b"\0",
+    "a byte too few": GOOD[:-1],
+    "negative": bytes.fromhex("3006020180020105"),
+    "a needless zero": bytes.fromhex("300702020001020105"),
+    "a longer length": bytes.fromhex("308106020101020105"),
+    "indefinite": bytes.fromhex("30800201010201050000"),
+    "three numbers": bytes.fromhex("3009020101020105020101"),
+    "r and s without DER": b"\x05" * 64,
+    "one byte": b"0",
+}
+
+
+def test_the_largest_and_smallest_numbers_are_a_form() -> None:
+    assert parse(bundle(b"", GOOD), name="s").signature == GOOD
+
+
+@pytest.mark.parametrize("signature", NO_ECDSA.values(), ids=NO_ECDSA.keys())
+def test_what_can_be_no_signature_on_the_curve_is_refused(signature: bytes) -> None:
+    with pytest.raises(SignatureError, match="holds no ECDSA signature on P-256 in DER"):
+        parse(bundle(b"", signature), name="s")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ MAX_SIGNATURE = 16 << 10
 MAX_SIGNATURES = 16
 _MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
@@ -70,7 +71,18 @@ def _parse(data: bytes, name: str) -> tuple[bytes, bytes]:
     value = _base64(message["signature"], name)
     if len(claimed) != 32 or not 0 < len(value) <= 72:
         raise Refused(f"{name} holds a digest or signature of an impossible length")
+    if not _is_ecdsa(value):
+        raise Refused(f"{name} holds no ECDSA signature on P-256 in DER")
     return claimed, value
+
+
+def _is_ecdsa(value: bytes) -> bool:
+    """Whether this is the DER of two integers from 1 to n - 1: spelled again it is the same."""
+    size = value[3] if len(value) > 3 else 0
+    numbers = [int.from_bytes(one, "big") for one in (value[4 : 4 + size], value[6 + size :])]
+    parts = [number.to_bytes(number.bit_length() // 8 + 1, "big") for number in numbers]
+    spelled = b"".join(bytes([2, len(part)]) + part for part in parts)
+    return all(0 < n < _ORDER for n in numbers) and value == bytes([48, len(spelled)]) + spelled
 
 
 def _base64(text: Any, name: str) -> bytes:
