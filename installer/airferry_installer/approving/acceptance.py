@@ -19,7 +19,6 @@ from airferry_signing import sshsig
 
 NONE = "none"
 MAX_SIGNATURES = 16
-_SETTING = "policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def in_force(state: StateFolder) -> InForce:
     """
     site = state.site()
     with state.exclusive():
-        accepted = state.setting(_SETTING)
+        accepted = state.policy()
         if site.policy == NONE:
             return _without(state, accepted)
         path = state.site_folder / site.policy
@@ -63,7 +62,7 @@ def in_force(state: StateFolder) -> InForce:
 
 def accepted_rule(state: StateFolder, environment: str) -> Rule | None:
     """The rule of the policy that was accepted last, whatever became of its file; None: no rule."""
-    accepted = state.setting(_SETTING)
+    accepted = state.policy()
     if accepted in (None, NONE):
         return None
     data = state.kept("policy", str(accepted))
@@ -94,12 +93,10 @@ def _without(state: StateFolder, accepted: str | None) -> InForce:
             f"Name it again in {state.site_path}. Only a signed successor can loosen it.",
         )
     if accepted is None:
-        state.set(_SETTING, NONE)
-        state.journal.append("policy accepted", policy=NONE)
+        state.use_policy(NONE, "policy accepted")
     return InForce()
 
 
 def _accept(state: StateFolder, data: bytes, policy: Policy, event: str) -> None:
     digest = state.keep("policy", data)
-    state.journal.append(event, policy=digest, version=policy.version, people=sorted(policy.people))
-    state.set(_SETTING, digest)
+    state.use_policy(digest, event, version=policy.version, people=sorted(policy.people))

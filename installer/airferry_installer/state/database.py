@@ -14,6 +14,7 @@ from pathlib import Path
 
 from airferry_foundation.errors import (
     AirferryError,
+    MachineError,
     MediaError,
     MediaFullError,
     ReadOnlyError,
@@ -71,8 +72,10 @@ class Database:
             raise StateMissingError(f"{self.path} does not exist", "Run `init` first.")
         with self._connection("rw") as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                raise StateMissingError(f"{self.path} has no tables yet", "Run `init` again.")
             if version != _VERSION:
-                raise StateMissingError(
+                raise MachineError(
                     f"{self.path} has layout {version}, this Airferry reads layout {_VERSION}",
                     "Use the Airferry that wrote it, or a newer one.",
                 )

@@ -18,6 +18,7 @@ from pathlib import Path
 from airferry_foundation import clock, documents, files
 from airferry_foundation.digests import digest, hex_of
 from airferry_foundation.errors import (
+    DocumentError,
     InputError,
     MissingInputError,
     StateMissingError,
@@ -28,7 +29,7 @@ from airferry_installer import trust as trusts
 from airferry_installer.site import Site
 from airferry_installer.state import journal as journals
 from airferry_installer.state.database import Database
-from airferry_installer.state.journal import Journal
+from airferry_installer.state.journal import Fact, Journal
 from airferry_installer.state.keys import Keys
 from airferry_installer.trust import TrustState
 from airferry_signing.sealing import Identity
@@ -36,6 +37,9 @@ from airferry_signing.sealing import Identity
 MAX_KEPT = 256 << 20
 _KIND = re.compile(r"[a-z][a-z-]{0,30}")
 _SITE = "site"
+_DECIDED = "SELECT name FROM documents UNION ALL SELECT number FROM journal LIMIT 1"
+"""Whether anything was ever decided: a database that lost its trust state is no empty one."""
+_SET = "INSERT OR REPLACE INTO settings VALUES (?, ?)"
 
 
 class StateFolder:
@@ -87,8 +91,7 @@ class StateFolder:
             return False
         try:
             with self._database.snapshot() as connection:
-                query = "SELECT count(*) FROM documents WHERE name='trust'"
-                return bool(connection.execute(query).fetchone()[0])
+                return connection.execute(_DECIDED).fetchone() is not None
         except StateMissingError:  # no layout yet: an `init` that was cut
             return False
 
@@ -143,16 +146,20 @@ class StateFolder:
     def trust(self) -> TrustState:
         """What is remembered of the vendors; StateTamperedError if it can't be read."""
         with self._database.snapshot() as connection:
-            row = connection.execute("SELECT data FROM documents WHERE name='trust'").fetchone()
-        if row is None:
-            raise StateMissingError(f"{self.folder} trusts nobody yet", "Run `init` again.")
-        return trusts.read(row[0])
+            row = connection.execute(journals.TRUST_DATA).fetchone()
+        try:
+            return trusts.read(row[0] if row else b"")
+        except DocumentError as error:
+            raise StateTamperedError(
+                f"{self._database.path}: {error.message}",
+                "Somebody changed it, or it is damaged. Restore the state folder from a backup.",
+            ) from None
 
     def remember(self, trust: TrustState) -> None:
         """Store a trust state and journal its digest, in one transaction; nothing if unchanged."""
         data = documents.encode(trust)
         with self._database.transaction() as connection:
-            row = connection.execute("SELECT data FROM documents WHERE name='trust'").fetchone()
+            row = connection.execute(journals.TRUST_DATA).fetchone()
             if row is not None and row[0] == data:
                 return
             connection.execute("INSERT OR REPLACE INTO documents VALUES ('trust', ?)", (data,))
@@ -225,7 +232,17 @@ class StateFolder:
     def set(self, name: str, value: str) -> None:
         """Remember a small value."""
         with self._database.transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+            connection.execute(_SET, (name, value))
+
+    def use_policy(self, value: str, event: str, **facts: Fact) -> None:
+        """Remember and journal which policy is in force, in one transaction."""
+        with self._database.transaction() as connection:
+            connection.execute(_SET, (journals.POLICY_SETTING, value))
+            journals.append(connection, event, {"policy": value, **facts})
+
+    def policy(self) -> str | None:
+        """The digest of the policy that is in force, `none`, or None before the first decision."""
+        return self.setting(journals.POLICY_SETTING)
 
     def now(self) -> trusts.Time:
         """What time it is, by clock and memory."""

@@ -7,7 +7,6 @@ reorders an entry breaks the chain at that place, and `verify` names it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -25,15 +24,19 @@ Fact = str | int | list[str] | None
 
 BEGINNING = "sha256:" + "0" * 64
 _MAX_ENTRY = 1 << 20
-_LAST = "SELECT number, entry FROM journal ORDER BY number DESC LIMIT 1"
+# SQLite keeps whatever type somebody put into a column: cast, so that bytes are read.
+_ALL = "SELECT number, CAST(entry AS BLOB) FROM journal ORDER BY number"
+_LAST = f"{_ALL} DESC LIMIT 1"
 _ACCEPTED = """
-SELECT number, entry FROM journal WHERE json_extract(CAST(entry AS TEXT), '$.event') = ?
+SELECT number, CAST(entry AS BLOB) FROM journal
+WHERE json_extract(CAST(entry AS TEXT), '$.event') = ?
 ORDER BY number DESC LIMIT 1
 """
 _LATEST = """
-SELECT number, entry FROM journal WHERE number >= ?
+SELECT number, CAST(entry AS BLOB) FROM journal WHERE number >= ?
 ORDER BY json_extract(CAST(entry AS TEXT), '$.at') DESC LIMIT 1
 """
+_SETTING = "SELECT value FROM settings WHERE name=?"
 _HINT = "Somebody changed state.db. Restore the state folder from a backup, and find out who."
 
 
@@ -60,7 +63,9 @@ class Journal:
 
     def entries(self) -> tuple[Entry, ...]:
         """All entries, oldest first; StateTamperedError where one can't be read."""
-        return tuple(entry for _, entry in self._rows())
+        with self.database.snapshot() as connection:
+            rows = connection.execute(_ALL).fetchall()
+        return tuple(_read(number, data) for number, data in rows)
 
     def head(self) -> str:
         """The digest of the last entry."""
@@ -87,11 +92,17 @@ class Journal:
     def verify(self) -> int:
         """How many entries there are, each fitting the one before it; StateTamperedError if not.
 
-        Also holds the last `trust remembered` against the trust state that is stored.
+        Also holds the trust state that is stored, and the policy in force, against what was
+        journalled of them last.
         """
-        head, trusted, count = BEGINNING, None, 0
-        for count, (data, entry) in enumerate(self._rows(), 1):
-            if entry.number != count:
+        head, trusted, policy, count = BEGINNING, None, None, 0
+        with self.database.snapshot() as connection:  # one moment: others may be deciding
+            rows = connection.execute(_ALL).fetchall()
+            stored = connection.execute(TRUST_DATA).fetchone()
+            in_force = connection.execute(_SETTING, (POLICY_SETTING,)).fetchone()
+        for count, (number, data) in enumerate(rows, 1):
+            entry = _read(number, data)
+            if (number, entry.number) != (count, count):
                 raise StateTamperedError(f"journal entry {count} is missing", _HINT)
             if entry.previous != head:
                 raise StateTamperedError(
@@ -100,29 +111,17 @@ class Journal:
                     _HINT,
                 )
             head = digest(data)
-            trusted = entry.facts["digest"] if entry.event == TRUST_EVENT else trusted
-        self._check_trust(trusted)
+            trusted = entry.facts.get("digest") if entry.event == TRUST_EVENT else trusted
+            policy = entry.facts.get("policy") if entry.event in POLICY_EVENTS else policy
+        _expect("trust state", trusted, digest(stored[0]) if stored else None)
+        _expect("policy in force", policy, in_force[0] if in_force else None)
         return count
-
-    def _check_trust(self, expected: object) -> None:
-        with self.database.snapshot() as connection:
-            row = connection.execute("SELECT data FROM documents WHERE name='trust'").fetchone()
-        found = digest(row[0]) if row else None
-        if found != expected:
-            raise StateTamperedError(
-                f"the trust state is not the one that was journalled last: expected {expected}, "
-                f"found {found}",
-                _HINT,
-            )
-
-    def _rows(self) -> Iterator[tuple[bytes, Entry]]:
-        with self.database.snapshot() as connection:
-            rows = connection.execute("SELECT number, entry FROM journal ORDER BY number")
-            for number, data in rows:
-                yield data, _read(number, data)
 
 
 TRUST_EVENT = "trust remembered"
+TRUST_DATA = "SELECT CAST(data AS BLOB) FROM documents WHERE name='trust'"
+POLICY_EVENTS = ("policy accepted", "policy changed")
+POLICY_SETTING = "policy"
 CLOCK_EVENT = "clock accepted"
 
 
@@ -135,6 +134,15 @@ def append(connection: sqlite3.Connection, event: str, facts: dict[str, Fact]) -
     data = documents.encode(entry)
     connection.execute("INSERT INTO journal VALUES (?, ?)", (entry.number, data))
     return entry
+
+
+def _expect(what: str, journalled: object, found: object) -> None:
+    if found != journalled:
+        raise StateTamperedError(
+            f"the {what} is not the one that was journalled last: expected {journalled}, "
+            f"found {found}",
+            _HINT,
+        )
 
 
 def _last(connection: sqlite3.Connection) -> tuple[int, str]:

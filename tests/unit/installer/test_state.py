@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import (
     InputError,
+    MachineError,
     StateBusyError,
     StateMissingError,
     StateTamperedError,
@@ -21,6 +23,13 @@ from airferry_installer.trust import LineTrust, Signed
 from airferry_signing import sealing, sshsig
 
 LINE = LineTrust(product="shop", roots=(Signed(document=b"{}"),), epoch=1, floor=3)
+
+
+def alter(state: StateFolder, statement: str) -> None:
+    """What somebody with sqlite3 does."""
+    with closing(sqlite3.connect(state.folder / "state.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
 
 
 def test_a_new_folder_holds_keys_that_only_its_owner_can_read(state: StateFolder) -> None:
@@ -59,6 +68,28 @@ def test_an_init_that_was_cut_is_done_again(tmp_path: Path, site_file: Path) -> 
     with pytest.raises(StateMissingError, match="not an initialised"):
         StateFolder.open(folder)
     assert StateFolder.create(folder, site_file, trust.NOTHING).trust() == trust.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("damage", "error"),
+    [
+        ("DELETE FROM documents", StateTamperedError),
+        ("UPDATE documents SET name='other'", StateTamperedError),
+        ("PRAGMA user_version = 9", MachineError),
+    ],
+)
+def test_an_init_takes_nothing_for_empty_that_was_decided_in(
+    state: StateFolder, site_file: Path, damage: str, error: type[Exception]
+) -> None:
+    """Else one row less, or an older Airferry, would make `init` forget the whole journal."""
+    state.journal.append("something", fact=1)
+    alter(state, damage)
+    with pytest.raises(error):
+        StateFolder.open(state.folder).trust()
+    with pytest.raises((InputError, MachineError)):
+        StateFolder.create(state.folder, site_file, trust.NOTHING)
+    alter(state, "PRAGMA user_version = 1")
+    assert [entry.event for entry in state.journal.entries()][-1] == "something"
 
 
 def test_opening_nothing_says_what_to_do(tmp_path: Path) -> None:
@@ -122,6 +153,30 @@ def test_a_changed_journal_is_noticed(state: StateFolder, damage: str) -> None:
     state.journal.append("four")
     _change(state, damage)
     with pytest.raises(StateTamperedError):
+        state.journal.verify()
+
+
+@pytest.mark.parametrize("value", ["5", "5.5", "'text'", "x''", "x'ff'", "'{}'", "x'00'"])
+@pytest.mark.parametrize("column", ["journal SET entry", "documents SET data"])
+def test_a_column_that_holds_something_else_is_noticed(
+    state: StateFolder, column: str, value: str
+) -> None:
+    alter(state, f"UPDATE {column} = {value}")
+    with pytest.raises(StateTamperedError):
+        state.journal.verify()
+    read = state.journal.entries if column.startswith("journal") else state.trust
+    with pytest.raises(StateTamperedError):
+        read()
+
+
+def test_a_policy_that_was_put_in_force_by_hand_is_noticed(state: StateFolder) -> None:
+    state.use_policy(digest(b"policy"), "policy accepted", version=1)
+    assert state.journal.verify()
+    alter(state, "UPDATE settings SET value='none' WHERE name='policy'")
+    with pytest.raises(StateTamperedError, match="policy in force is not the one"):
+        state.journal.verify()
+    alter(state, "DELETE FROM settings WHERE name='policy'")
+    with pytest.raises(StateTamperedError, match="found None"):
         state.journal.verify()
 
 
