@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import zoneinfo
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -174,21 +176,33 @@ def test_every_mistake_is_listed() -> None:
     assert "expected_minutes: 61, the longest window has 60" in found
 
 
-def test_a_machine_without_zones_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """UTC would be the wrong hour, and nobody would notice."""
-    monkeypatch.setattr(zoneinfo, "TZPATH", ())
+@pytest.fixture
+def no_zones() -> Iterator[None]:
+    """A machine without zone data of its own."""
     zoneinfo.reset_tzpath(to=[])
     zoneinfo.ZoneInfo.clear_cache()
-    try:
-        for name in (BERLIN, "UTC"):
-            with pytest.raises(MachineError, match="no time zone data") as caught:
-                clock.zone(name)
-            assert "tzdata" in caught.value.hint
-        with pytest.raises(MachineError):
-            list(problems(NIGHT))
-    finally:
-        zoneinfo.reset_tzpath()
-        zoneinfo.ZoneInfo.clear_cache()
+    yield
+    zoneinfo.reset_tzpath()
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+@pytest.mark.usefixtures("no_zones")
+def test_a_machine_without_zones_has_those_that_we_bring() -> None:
+    assert not list(problems(NIGHT))
+    assert clock.zone(BERLIN).tzname(datetime(2026, 1, 1)) == "CET"  # noqa: DTZ001 - a local time
+
+
+@pytest.mark.usefixtures("no_zones")
+def test_no_zones_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """UTC would be the wrong hour, and nobody would notice."""
+    for name in ["tzdata", *(one for one in sys.modules if one.startswith("tzdata."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in (BERLIN, "UTC"):
+        with pytest.raises(MachineError, match="no time zone data") as caught:
+            clock.zone(name)
+        assert "tzdata" in caught.value.hint
+    with pytest.raises(MachineError):
+        list(problems(NIGHT))
 
 
 def test_every_zone_of_this_machine_can_be_named() -> None:
