@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 from urllib3 import exceptions
 
+from airferry_foundation import http
 from airferry_foundation.errors import (
     RegistryDeniedError,
     RegistryError,
@@ -21,6 +22,7 @@ from airferry_foundation.http import Response, TransportError
 
 _SHOWN = 300
 _CAP = 64 << 10
+_SECONDS = 10.0  # that a registry's words may take
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -131,13 +133,8 @@ def refusal(
     said = _said(response)
     status = response.status
     place = f"registry {origin}: {what}"
-    if status == 401:
-        return denied(origin, what, login=login)
-    if status == 403:
-        who = f"{login} may not" if login else "one without a login may not"
-        return RegistryDeniedError(
-            f"{place}: {who} (403{said})", "Ask for the right, or log in as somebody who has it."
-        )
+    if status in {401, 403, 407}:
+        return _forbidden(status, said, origin, what, login)
     if found := _about_place(status, said, place, pushing_to):
         return found
     if status == 400 and "HTTPS" in said:
@@ -148,6 +145,21 @@ def refusal(
             "It stayed so over several tries. Try later, and look at the registry's log.",
         )
     return RegistryError(f"{place}: unexpected answer {status}{said}", "Is this an OCI registry?")
+
+
+def _forbidden(status: int, said: str, origin: str, what: str, login: str) -> RegistryDeniedError:
+    if status == 401:
+        return denied(origin, what, login=login)
+    if status == 407:
+        return RegistryDeniedError(
+            f"registry {origin}: {what}: the proxy of the environment wants a login (407)",
+            "Write it into HTTP_PROXY and HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT.",
+        )
+    who = f"{login} may not" if login else "one without a login may not"
+    return RegistryDeniedError(
+        f"registry {origin}: {what}: {who} (403{said})",
+        "Ask for the right, or log in as somebody who has it.",
+    )
 
 
 def _about_place(status: int, said: str, place: str, pushing_to: str) -> RegistryError | None:
@@ -177,6 +189,14 @@ def token_ended(origin: str, what: str) -> RegistryUnreachableError:
     )
 
 
+def put_off(response: Response, origin: str, what: str) -> RegistryUnreachableError:
+    """The error for a 429 or 5xx in place of taking bytes that flow by: they can be sent again."""
+    return RegistryUnreachableError(
+        f"registry {origin}: {what}: it takes nothing now ({response.status}{_said(response)})",
+        "Give the same command again later; it goes on where it was. Look at the registry's log.",
+    )
+
+
 def denied(origin: str, what: str, *, login: str = "") -> RegistryDeniedError:
     """The error for 401: credentials that are wrong, or missing."""
     host = origin.partition("://")[2]
@@ -194,7 +214,7 @@ def denied(origin: str, what: str, *, login: str = "") -> RegistryDeniedError:
 def _said(response: Response) -> str:
     """The registry's own words, as ` CODE: message`, cleaned and short."""
     try:
-        body = response.read(_CAP) or b""
+        body = http.read_small(response, _CAP, _SECONDS) or b""
         problems = msgspec.json.decode(body, type=_Problems).errors
         text = "; ".join(f"{p.code}: {p.message}" if p.message else p.code for p in problems)
     except TransportError:

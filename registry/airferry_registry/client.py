@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import msgspec
@@ -304,7 +304,7 @@ class RegistryClient:
 
     def cancel_upload(self, repository: str, url: str) -> None:
         """Let the registry forget an upload; one that it does not know is fine."""
-        call = self._upload(repository, "DELETE", url, {}, None)
+        call = replace(self._upload(repository, "DELETE", url, {}, None), patient=False)
         self._session.read(call, self._session.send(call), SMALL)
 
     # --- the rest ---------------------------------------------------------------------------------

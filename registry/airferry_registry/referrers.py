@@ -33,6 +33,7 @@ SUFFIXES = (".sig", ".att", ".sbom")
 MAX_REFERRERS = 1000
 """Of one image; more is no signature any more."""
 
+_MOST_BYTES = 64 << 20
 _DEPTH = 4  # a signature of an SBOM's attestation is the deepest that anybody makes
 
 
@@ -118,7 +119,19 @@ def in_repository(
         children = parsed.children if isinstance(parsed, Index) else ()
         listed = tuple(child.descriptor for child in children)
     known = [one for one in listed if one.media_type in MANIFESTS | INDEXES]
-    return tuple(client.manifest(repository, one.digest) for one in known)
+    found: list[StoredManifest] = []
+    left = _MOST_BYTES
+    for one in known[: MAX_REFERRERS + 1]:  # one more is too many: `find` says so
+        stored = client.manifest(repository, one.digest)
+        left -= len(stored.data)
+        if left < 0:
+            raise RegistryError(
+                f"registry {client.settings.origin}: the manifests that refer to {subject} in "
+                f"{repository} have more than {_MOST_BYTES >> 20} MiB",
+                "Remove what nobody reads.",
+            )
+        found.append(stored)
+    return tuple(found)
 
 
 def present(client: RegistryClient, repository: str, reference: str) -> StoredManifest | None:

@@ -7,7 +7,7 @@ can't be sent twice is tried twice; a registry behind https never sends us to pl
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -24,6 +24,7 @@ from airferry_registry.settings import RegistrySettings, origin_of
 
 TRIES = 4
 LONGEST_WAIT = 60.0  # seconds; a registry that asks for more gets an error instead
+_DISCARD_SECONDS = 1.0
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _LATER = frozenset({429, 500, 502, 503, 504})
@@ -41,6 +42,8 @@ class Call:
     scopes: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Body = None
+    patient: bool = True
+    """Whether it is worth a wait and another try."""
 
     @property
     def repeatable(self) -> bool:
@@ -55,6 +58,15 @@ class Call:
         return name if right == "pull,push" else ""
 
 
+class _NoAnswerError(Exception):
+    """Nothing came back from `url`, which may be where a registry has sent us."""
+
+    def __init__(self, url: str, reason: TransportError) -> None:
+        super().__init__(url)
+        self.url = url
+        self.reason = reason
+
+
 class Session:
     """Sends calls to a registry, and to hosts that it points to, without our credentials."""
 
@@ -64,7 +76,7 @@ class Session:
         self._own = http.pool(settings.transport, settings.origin)
         self._foreign: dict[str, urllib3.PoolManager] = {}
         self._lock = threading.Lock()
-        self._authority = tokens.Authority(settings.origin, login, self._ask)
+        self._authority = tokens.Authority(settings.origin, login, self._ask_realm)
 
     def send(self, call: Call) -> Response:
         """Send, with a wait and another try after 429, 5xx and cut connections.
@@ -72,21 +84,48 @@ class Session:
         The caller reads the body and releases it (`read`). Raises the errors of `answers` where
         there is no answer at all.
         """
+        return self._patiently(call, lambda: self._authorised(call))
+
+    def _ask_realm(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Response:
+        """A request for a token, with the headers as they are; a realm may be busy, too."""
+        call = Call(method, url, "ask for a token", headers=headers, body=body)
+        return self._patiently(call, lambda: self._ask(method, url, headers, body))
+
+    def _patiently(self, call: Call, ask: Callable[[], Response]) -> Response:
         for attempt in range(TRIES):
-            last = attempt == TRIES - 1 or not call.repeatable
+            last = attempt == TRIES - 1 or not (call.repeatable and call.patient)
             try:
-                response = self._authorised(call)
-            except TransportError as error:
-                if last or not _passing(error):
-                    raise answers.unreachable(error, origin_of(call.url)) from error
+                response = ask()
+            except _NoAnswerError as error:
+                if last or not _passing(error.reason):
+                    raise self._unreachable(error, call) from error
                 wait = _backoff(attempt)
             else:
-                if last or response.status not in _LATER:
+                if response.status not in _LATER:
                     return response
-                wait = self._wait(response, attempt, call)
+                if not call.repeatable:
+                    raise self._put_off(response, call)
+                if last:
+                    return response
+                asked = self._asked(response, call)
+                wait = _backoff(attempt) if asked is None else asked
                 _discard(response)
             clock.pause(wait)
         raise AssertionError  # pragma: no cover - the last attempt returned or raised
+
+    def _unreachable(self, error: _NoAnswerError, call: Call) -> RegistryError:
+        """What there was no answer from: the registry, or where it has sent us."""
+        if isinstance(error.reason, urllib3.exceptions.LocationValueError):
+            return self._no_address(call.what, error.url)
+        return answers.unreachable(error.reason, origin_of(error.url))
+
+    def _no_address(self, what: str, url: str) -> RegistryError:
+        return RegistryError(
+            f"registry {self.origin}: {what}: it sends us to {url[:200]!r}, which is no address",
+            "Look at its configuration, and at what stands in front of it.",
+        )
 
     def expect(self, call: Call, *statuses: int) -> Response:
         """Like `send`; any other status becomes an error."""
@@ -97,22 +136,19 @@ class Session:
 
     def read(self, call: Call, response: Response, cap: int) -> bytes:
         """A small body, whole, its connection given back; RegistryError if it exceeds `cap`."""
-        parts: list[bytes] = []
-        total = 0
         try:
-            while part := response.read(64 << 10):
-                total += len(part)
-                if total > cap:
-                    raise RegistryError(
-                        f"registry {self.origin}: {call.what}: the answer has more than the "
-                        f"{cap} bytes that are allowed"
-                    )
-                parts.append(part)
+            data = http.read_small(response, cap)
         except TransportError as error:
+            response.close()
             raise answers.unreachable(error, origin_of(call.url)) from error
-        finally:
-            _discard(response)
-        return b"".join(parts)
+        if data is None:
+            response.close()
+            raise RegistryError(
+                f"registry {self.origin}: {call.what}: the answer has more than the {cap} bytes "
+                "that are allowed"
+            )
+        response.release_conn()
+        return data
 
     def fetch(self, call: Call, cap: int) -> tuple[Response, bytes]:
         """The answer to a GET that must be 200, and its small body; asked anew after a cut."""
@@ -150,9 +186,14 @@ class Session:
     def resolve(self, base: str, location: str) -> str:
         """A Location as an absolute URL; a registry's own host keeps our scheme.
 
-        (A proxy that ends TLS often makes the registry behind it write http.)
+        (A proxy that ends TLS often makes the registry behind it write http.) RegistryError for
+        what is no address.
         """
-        url = urljoin(base, location)
+        try:
+            url = urljoin(base, location)
+            urlsplit(url)
+        except ValueError:
+            raise self._no_address("its answer", location) from None
         own = urlsplit(self.origin)
         if origin_of(urlsplit(url)._replace(scheme=own.scheme).geturl()) == self.origin:
             return urlsplit(url)._replace(scheme=own.scheme, netloc=own.netloc).geturl()
@@ -200,15 +241,18 @@ class Session:
         raise RegistryError(f"registry {self.origin}: {call.what}: it redirects in a circle")
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str], body: Body) -> Response:
-        return self._pool(url).request(
-            method,
-            url,
-            body=cast(Any, body),  # urllib3 sends any buffer; its types say bytes
-            headers={"Accept-Encoding": "identity", "User-Agent": "airferry", **headers},
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
-        )
+        try:
+            return self._pool(url).request(
+                method,
+                url,
+                body=cast(Any, body),  # urllib3 sends any buffer; its types say bytes
+                headers={"Accept-Encoding": "identity", "User-Agent": "airferry", **headers},
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        except TransportError as error:
+            raise _NoAnswerError(url, error) from error
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         origin = origin_of(url)
@@ -219,11 +263,21 @@ class Session:
                 self._foreign[origin] = http.pool(self._settings.foreign_transport, url)
             return self._foreign[origin]
 
-    def _wait(self, response: Response, attempt: int, call: Call) -> float:
+    def _put_off(self, response: Response, call: Call) -> RegistryUnreachableError:
+        """The error for bytes that flow by and are not taken now: whoever has them sends again.
+
+        As long as the registry asked for has passed then.
+        """
+        wait = self._asked(response, call)
+        error = answers.put_off(response, self.origin, call.what)
+        _discard(response)
+        clock.pause(wait or 0)
+        return error
+
+    def _asked(self, response: Response, call: Call) -> float | None:
+        """The seconds that it asks to wait for, None if it names none that make sense."""
         asked = _retry_after(response.headers.get("Retry-After", ""))
-        if asked is None:
-            return _backoff(attempt)
-        if asked > LONGEST_WAIT:
+        if asked is not None and asked > LONGEST_WAIT:
             _discard(response)
             raise RegistryError(
                 f"registry {self.origin}: {call.what}: it answers {response.status} and asks to "
@@ -236,8 +290,7 @@ class Session:
 def _discard(response: Response) -> None:
     """Give the connection back if the body ends soon, else close it."""
     try:
-        response.read(64 << 10)
-        if not response.read(1):
+        if http.read_small(response, 64 << 10, _DISCARD_SECONDS) is not None:
             response.release_conn()
             return
     except TransportError:
@@ -259,11 +312,11 @@ def _backoff(attempt: int) -> float:
 def _retry_after(header: str) -> float | None:
     """Seconds out of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3)."""
     text = header.strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():  # `²` is a digit, too
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         return None

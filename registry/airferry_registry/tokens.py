@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from airferry_foundation import clock
+from airferry_foundation import clock, http
 from airferry_foundation.errors import RegistryDeniedError, RegistryError
 from airferry_foundation.http import Response, TransportError
 from airferry_registry import answers
@@ -26,7 +26,12 @@ from airferry_registry.settings import origin_of
 _CAP = 256 << 10
 _EARLY = 15.0  # seconds before its end that a token is no longer used
 _DEFAULT_LIFE = 60.0  # seconds, by the specification
-_PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_LONGEST = 8 << 10  # characters of a challenge that are read
+_PART = re.compile(
+    r'[\s,=]*(?:([A-Za-z_]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|([A-Za-z][\w-]{0,40}))'
+)
+_KNOWN = ("bearer", "basic")
+"""The schemes that we know, the preferred one first."""
 
 Ask = Callable[[str, str, Mapping[str, str], bytes | None], Response]
 """(method, URL, headers, body) → response, without any credentials of its own."""
@@ -53,10 +58,21 @@ class _Granted(msgspec.Struct, frozen=True):
 
 
 def read_challenge(header: str) -> Challenge:
-    """Read a WWW-Authenticate header; a scheme that is not known gives an empty one."""
-    scheme, _, rest = header.strip().partition(" ")
-    pairs = {key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(rest)}
-    return Challenge(scheme.lower(), pairs)
+    """Read a WWW-Authenticate header: of several schemes the first one that we know best.
+
+    Where none is known it is the first of all, and an empty one where there is none.
+    """
+    found: list[tuple[str, dict[str, str]]] = []
+    text, at = header[:_LONGEST], 0
+    while part := _PART.match(text, at):
+        at = part.end()
+        key, quoted, plain, scheme = part.groups()
+        if scheme:
+            found.append((scheme.lower(), {}))
+        elif found:
+            found[-1][1][key.lower()] = quoted if quoted is not None else plain
+    known = sorted((one for one in found if one[0] in _KNOWN), key=lambda c: _KNOWN.index(c[0]))
+    return Challenge(*(known or found or [("", {})])[0])
 
 
 class Authority:
@@ -125,10 +141,7 @@ class Authority:
         asked = challenge.parameters.get("scope", "")
         wanted = sorted({*scopes, *([asked] if asked and not scopes else [])})
         service = challenge.parameters.get("service", "")
-        try:
-            response = self._request_token(realm, service, wanted)
-        except TransportError as error:
-            raise answers.unreachable(error, origin_of(realm)) from error
+        response = self._request_token(realm, service, wanted)
         try:
             if response.status in {401, 403}:
                 raise answers.denied(self._origin, what, login=self.name)
@@ -170,7 +183,10 @@ class Authority:
 
 
 def _decode(response: Response, realm: str) -> _Granted:
-    data = response.read(_CAP) or b""
+    try:
+        data = http.read_small(response, _CAP) or b""
+    except TransportError as error:
+        raise answers.unreachable(error, origin_of(realm)) from error
     try:
         granted = msgspec.json.decode(data, type=_Granted)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

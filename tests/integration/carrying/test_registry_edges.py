@@ -28,6 +28,7 @@ from airferry_fixtures.statements import Vendor
 from airferry_foundation import clock
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import (
+    InputError,
     ProgramFailedError,
     RegistryDeniedError,
     RegistryError,
@@ -294,6 +295,39 @@ def test_the_proxy_of_the_environment(
         with pytest.raises(RegistryUnreachableError, match="DNS"):
             RegistryClient(settings).ping()
         assert len(proxy.asked) == before
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_proxy_that_wants_a_login(
+    tmp_path: Path, start_registry: Start, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    """It stands in the variable, as for curl; the registry never sees it."""
+    authority = Authority(tmp_path / "ca")
+    registry = start_registry(tls=authority.server("server", "registry.test") if tls else None)
+    address = "registry.test:5000"
+    settings = RegistrySettings(
+        address, plain_http=not tls, ca=authority.certificate if tls else None
+    )
+    monkeypatch.delenv("no_proxy", raising=False)
+    variable = "https_proxy" if tls else "http_proxy"
+    with Proxy({address: registry.address}, login="anna:s3cr3t/:") as proxy:
+        place = proxy.url.removeprefix("http://")
+        monkeypatch.setenv(variable, f"anna:s3cr3t%2F%3A@{place}")
+        carry(RegistryClient(settings))
+        for wrong in (f"http://{place}", f"http://anna:planted@{place}"):
+            monkeypatch.setenv(variable, wrong)
+            with pytest.raises(RegistryError, match="proxy") as caught:
+                RegistryClient(settings).ping()
+            assert "planted" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("value", ["socks5://anna:planted@127.0.0.1:9", "http://", "http://[x"])
+def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", value)
+    with pytest.raises(InputError, match="proxy that the environment names") as caught:
+        plain("registry.test:5000")
+    assert "planted" not in caught.value.message
 
 
 def test_a_proxy_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:

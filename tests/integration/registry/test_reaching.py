@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from airferry_fixtures.servers.certificates import Authority
 from airferry_fixtures.servers.process import free_port
@@ -81,6 +83,36 @@ def test_an_authority_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nonsense", encoding="utf-8")
     with pytest.raises(InputError, match="not a PEM certificate"):
         RegistryClient(RegistrySettings("r.example", ca=tmp_path / "ca.pem"))
+
+
+def test_a_client_certificate_that_is_none(tmp_path: Path) -> None:
+    """Each file by its name; and nobody is asked for a pass phrase."""
+    one = Authority(tmp_path / "ca").client("ferry")
+    other = Authority(tmp_path / "other").client("stranger")
+    sealed = tmp_path / "sealed.key"
+    key = serialization.load_pem_private_key(one.key.read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    sealed.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"planted"),
+        )
+    )
+
+    def refused(kind: type[AirferryError], certificate: Path, key: Path) -> str:
+        with pytest.raises(kind) as caught:
+            RegistryClient(
+                RegistrySettings("r.example", client_certificate=certificate, client_key=key)
+            )
+        return caught.value.message
+
+    none = tmp_path / "none.pem"
+    assert str(none) in refused(MissingInputError, none, one.key)
+    assert str(none) in refused(MissingInputError, one.certificate, none)
+    assert str(other.key) in refused(InputError, one.certificate, other.key)
+    assert str(tmp_path) in refused(InputError, tmp_path, one.key)
+    assert "encrypted" in refused(InputError, one.certificate, sealed)
 
 
 def test_a_login_is_wanted(start_registry: Any) -> None:

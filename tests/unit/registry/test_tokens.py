@@ -32,6 +32,15 @@ def test_a_bearer_challenge() -> None:
         ("", "", {}),
         ('Bearer realm = "a" , service = b', "bearer", {"realm": "a", "service": "b"}),
         ("Bearer ,,,===", "bearer", {}),
+        ('Negotiate, Basic realm="x"', "basic", {"realm": "x"}),
+        (
+            'Basic realm="x, y", Bearer realm="z",scope="a,b"',
+            "bearer",
+            {"realm": "z", "scope": "a,b"},
+        ),
+        ("Negotiate oYG2==", "negotiate", {}),
+        ('Negotiate oYG2==, Basic realm="x"', "basic", {"realm": "x"}),
+        ("Bearer " + 'a="' * 9000, "bearer", {"a": "a="}),
     ],
 )
 def test_odd_challenges(header: str, scheme: str, parameters: dict[str, str]) -> None:
@@ -42,7 +51,8 @@ def test_odd_challenges(header: str, scheme: str, parameters: dict[str, str]) ->
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("3", 3.0), (" 0 ", 0.0), ("", None), ("soon", None), ("-1", None),
-     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("\xb2", None), ("1" * 500, 111111111.0),
+     ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None)],
 )  # fmt: skip
 def test_retry_after(header: str, seconds: float | None) -> None:
     assert _retry_after(header) == seconds
