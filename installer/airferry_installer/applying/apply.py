@@ -21,7 +21,7 @@ from airferry_foundation.errors import (
     InputError,
 )
 from airferry_foundation.progress import SILENT, Progress
-from airferry_installer import revisions
+from airferry_installer import ahead, revisions
 from airferry_installer.applying import begin, hooks, inventory, unmoved, waiting, writing
 from airferry_installer.applying.begin import Turn
 from airferry_installer.applying.inventory import Held
@@ -159,7 +159,8 @@ class _Change:
         _make_namespace(self.client, plan.namespace, objects)
         refs = [ref_of(item.body) for item in objects if item.hook is None]
         planned = begin.planned(plan, held, refs)
-        held = begin.begin(self.client, held, plan, self.digest, planned)
+        word = ahead.word(self.state, plan.product)
+        held = begin.begin(self.client, held, plan, self.digest, planned, word)
         self.state.keep("plan", documents.encode(plan))
         self._record("applying")
         approvals = list(self.approved.approvals) if self.approved else []

@@ -12,7 +12,7 @@ from typing import Literal
 from airferry_foundation import digests
 from airferry_foundation.errors import ApprovalError, ClusterBusyError, ConflictError
 from airferry_installer.applying import inventory
-from airferry_installer.applying.inventory import Cluster, Held, Inventory, InventoryObject
+from airferry_installer.applying.inventory import Cluster, Held, Inventory, InventoryObject, Word
 from airferry_installer.applying.order import identity
 from airferry_installer.planning.plan import ObjectRef, Plan, Running
 
@@ -58,6 +58,7 @@ def begin(
     plan: Plan,
     digest: str,
     objects: Iterable[InventoryObject],
+    word: Word | None = None,
 ) -> Held:
     """Take the turn for a fresh plan; ClusterBusyError if somebody else was faster."""
     revision = plan.revision + 1
@@ -74,6 +75,7 @@ def begin(
         target=target_of(plan, digest),
         objects=merged(before.objects, objects),
         consumed=before.consuming(digest, revision),
+        word=max((one for one in (before.word, word) if one), key=lambda w: w.place, default=None),
     )
     try:
         if held is None:

@@ -56,6 +56,18 @@ class Consumed(Document, frozen=True, kw_only=True):
     revision: int
 
 
+class Word(Document, frozen=True, kw_only=True):
+    """Which of the vendor's channel statements was known: what orders them."""
+
+    epoch: int
+    sequence: int = 0
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """To compare by; the first statement of an epoch has sequence 1."""
+        return self.epoch, self.sequence
+
+
 class Inventory(Document, frozen=True, kw_only=True):
     """The state of one product in one environment.
 
@@ -79,6 +91,8 @@ class Inventory(Document, frozen=True, kw_only=True):
     hooks_done: tuple[str, ...] = ()
     """Hooks of `plan` that have ended well; they are not run twice."""
     consumed: tuple[Consumed, ...] = ()
+    word: Word | None = None
+    """The newest channel statement that an installer knew which changed something here."""
 
     def has_consumed(self, plan: str) -> int | None:
         """The revision that used the approvals of a plan up, None if none did."""

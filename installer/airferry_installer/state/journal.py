@@ -140,7 +140,7 @@ def _expect(what: str, journalled: object, found: object) -> None:
     if found != journalled:
         raise StateTamperedError(
             f"the {what} is not the one that was journalled last: expected {journalled}, "
-            f"found {found}",
+            f"found {'nothing' if found is None else found}",
             _HINT,
         )
 

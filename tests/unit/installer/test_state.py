@@ -176,7 +176,7 @@ def test_a_policy_that_was_put_in_force_by_hand_is_noticed(state: StateFolder) -
     with pytest.raises(StateTamperedError, match="policy in force is not the one"):
         state.journal.verify()
     alter(state, "DELETE FROM settings WHERE name='policy'")
-    with pytest.raises(StateTamperedError, match="found None"):
+    with pytest.raises(StateTamperedError, match="found nothing"):
         state.journal.verify()
 
 

@@ -16,7 +16,7 @@ from airferry_foundation.errors import (
     DocumentError,
 )
 from airferry_installer.applying import begin, inventory
-from airferry_installer.applying.inventory import Held, Inventory, InventoryObject
+from airferry_installer.applying.inventory import Held, Inventory, InventoryObject, Word
 from airferry_installer.applying.order import identity
 from airferry_installer.planning.plan import ObjectRef, Plan, Step
 
@@ -225,3 +225,15 @@ def test_old_consumed_plans_fall_off() -> None:
         )
     assert len(found.consumed) == 500
     assert found.has_consumed(documents.digest_of(599)) == 599
+
+
+def test_the_newest_word_of_the_vendor_stays(store: Store) -> None:
+    first, later = Word(epoch=1, sequence=9), Word(epoch=2)
+    held = begin.begin(store, None, A, digest(A), (), first)
+    assert held.inventory.word == first
+    plans = [plan_of(f"{n}.0.0", revision=n) for n in (1, 2, 3)]
+    for plan, word, expected in zip(
+        plans, (later, first, None), (later, later, later), strict=True
+    ):
+        held = begin.begin(store, held, plan, digest(plan), (), word)
+        assert held.inventory.word == expected
