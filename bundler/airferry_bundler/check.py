@@ -215,7 +215,9 @@ def _unknown(what: str, name: str, known: Iterable[str | None]) -> str:
 def _registries(spec: Spec, folder: Path) -> Iterator[Mistake]:
     for address, registry in spec.registries.items():
         place: Place = ("registries", address)
-        if "/" in address:
+        if "@" in address:
+            yield place, "a login does not belong here, it would be read by all: see `docker login`"
+        elif "/" in address:
             yield place, f"{address!r}: write the host and port alone, as in registry.example:5000"
         for key in ("ca", "client_certificate", "client_key"):
             path = getattr(registry, key)

@@ -7,18 +7,30 @@ found; the hint says what to do next.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_LOGIN = re.compile(r"""[^\s/'"@:=(,]{0,64}:[^\s/'"]{1,2500}@(?!sha256[:-])(?=[A-Za-z0-9\[])""")
 
 
 class AirferryError(Exception):
-    """Base of all errors that a user may see."""
+    """Base of all errors that a user may see.
+
+    Messages repeat what was given, and what other programs said, and they are journalled: a login
+    in an address (`user:password@host`) is left out of them.
+    """
 
     exit_code: ClassVar[int] = 70
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_logins(message)
+        self.hint = without_logins(hint)
+        super().__init__(self.message)
+
+
+def without_logins(text: str) -> str:
+    """The same with `***@` in place of each `user:password@`; `name:tag@sha256:…` stays."""
+    return _LOGIN.sub("***@", text) if "@" in text else text
 
 
 # --- 10 to 19: the input is at fault --------------------------------------------------------------

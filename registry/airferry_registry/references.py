@@ -20,7 +20,10 @@ _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_HINT = "Write it as host/path:tag or host/path@sha256:…; paths are lower case."
+_HINT = (
+    "Write it as host/path:tag or host/path@sha256:…; paths are lower case, and logins stand in "
+    "Docker's configuration."
+)
 
 
 @dataclass(frozen=True, slots=True)

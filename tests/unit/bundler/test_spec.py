@@ -229,3 +229,10 @@ def test_a_catalogue_that_is_none_is_told_at_its_line(tmp_path: Path) -> None:
     (tmp_path / "catalogue.yaml").write_text("metrics: none\n", encoding="utf-8")
     found = mistakes(tmp_path, "catalogue: catalogue.yaml\n")
     assert found[0].startswith("line 6: catalogue.yaml has")
+
+
+def test_a_login_does_not_belong_into_a_spec(tmp_path: Path) -> None:
+    more = 'registries: {"robot:hunter2@r.example": {}}\n'
+    [found] = mistakes(tmp_path, more)
+    assert "docker login" in found
+    assert "hunter2" not in found

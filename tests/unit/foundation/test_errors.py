@@ -45,3 +45,39 @@ def test_an_error_has_a_message_and_a_hint() -> None:
     error = errors.InputError("a.yaml: no", "Do this.")
     assert (str(error), error.message, error.hint) == ("a.yaml: no", "a.yaml: no", "Do this.")
     assert AirferryError("x").hint == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("https://robot:hunter2@reg.example/a can't be reached", "https://***@reg.example/a"),
+        ("'robot:hunter2@127.0.0.1:5000/a:1': not a digest", "'***@127.0.0.1:5000/a:1'"),
+        ("proxyconnect: http://u:p%40ss:w@proxy:3128", "http://***@proxy:3128"),
+        ("https://:token@reg.example", "https://***@reg.example"),
+        ("oci://u:two@at@reg.example/x", "oci://***@reg.example/x"),
+    ],
+)
+def test_logins_in_addresses_are_not_repeated(said: str, shown: str) -> None:
+    error = AirferryError(f"what was given: {said}", f"Look at {said}.")
+    assert shown in error.message
+    for text in (error.message, error.hint, str(error), repr(error)):
+        assert not any(secret in text for secret in ("hunter2", "p%40ss", "token", "two@at"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"docker.io/acme/web:1.0@sha256:{'0' * 64} is not there",
+        f"127.0.0.1:5000/acme/web@sha256:{'0' * 64}",
+        "the key sk-ssh-ed25519@openssh.com, of anna@example.org: unknown",
+        "line 3: anna@example.org",
+        "journal entry 4 (refused, 2026-11-24T14:50:20Z)",
+    ],
+)
+def test_what_is_no_login_stays(text: str) -> None:
+    assert AirferryError(text).message == text
+
+
+def test_long_words_of_programs_take_no_time() -> None:
+    text = "a:" * 5_000 + "@"
+    assert AirferryError(text).message == text
