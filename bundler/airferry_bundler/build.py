@@ -6,7 +6,8 @@ interruption, it goes on from the blobs that are in OUT.partial.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from airferry_bundler import signed_release, signing_keys
 from airferry_bundler.bases import EVERYTHING, Selection
 from airferry_bundler.charts import carried_charts
 from airferry_bundler.content import LocalContent
+from airferry_bundler.disk import NOTHING, Disk
 from airferry_bundler.evidence import kept
 from airferry_bundler.evidence.blob_cache import BlobCache
 from airferry_bundler.lock import Lock
@@ -72,17 +74,18 @@ def build(
     folders that are asked for blobs before any registry (see `disk`). Raises LockOutdatedError,
     ThresholdError and the like before anything is written.
     """
-    ready = prepare(spec_file, selection)
-    release, carried = ready.release, ready.carried
-    path = bundle_path(out, release, delta=carried is not None)
-    with (
-        disks.opened(sources, release.blobs) as disk,
-        BundleWriter.open(path, ready.header, progress=progress) as writer,
-    ):
+    with ExitStack() as stack:
+        ready = prepare(
+            spec_file,
+            selection,
+            lambda blobs: stack.enter_context(disks.opened(sources, blobs)),
+        )
+        release, carried = ready.release, ready.carried
+        path = bundle_path(out, release, delta=carried is not None)
+        writer = stack.enter_context(BundleWriter.open(path, ready.header, progress=progress))
         blobs = tuple(member.blob for member in writer.layout.members.values())
         settled = sum(blob.size for blob in blobs) - sum(blob.size for blob in writer.missing())
-        deliver = replace(ready.supply, disk=disk).deliver
-        fill(writer, deliver, progress=progress, settled=settled, workers=workers)
+        fill(writer, ready.supply.deliver, progress=progress, settled=settled, workers=workers)
         writer.finish()
     return Built(
         path=path,
@@ -106,19 +109,26 @@ class Ready:
     signers: frozenset[str]
 
 
-def prepare(spec_file: SpecFile, selection: Selection = EVERYTHING) -> Ready:
-    """Judge everything signed beside a spec; no blob is asked for.
+def prepare(
+    spec_file: SpecFile,
+    selection: Selection = EVERYTHING,
+    open_disk: Callable[[Iterable[Blob]], Disk] = lambda _blobs: NOTHING,
+) -> Ready:
+    """Judge everything signed beside a spec; no blob is asked for but charts.
 
-    Raises LockOutdatedError, ThresholdError and the like.
+    `open_disk` opens what lies on this machine, told the blobs that may be asked for. Raises
+    LockOutdatedError, ThresholdError and the like.
     """
     lock, content = _fresh_lock(spec_file)
     data = _release_file(spec_file.folder, lock)
     signed = signed_release.judge(spec_file.folder, lock.release, data, cosigns.available())
     carried = selection.of(lock.release, digest(data))
+    disk, origins = open_disk(lock.release.blobs), Origins(spec_file)
     supply = Supply(
-        _packed(spec_file, lock, content),
-        Origins(spec_file),
+        _packed(spec_file, lock, content, origins, disk),
+        origins,
         lock.origins,
+        disk,
         cache=BlobCache.of_user() if spec_file.spec.evidence.sbom else None,
     )
     header = _header(lock.release, signed, carried)
@@ -168,9 +178,16 @@ def _release_file(folder: Path, lock: Lock) -> bytes:
     return data
 
 
-def _packed(spec_file: SpecFile, lock: Lock, content: LocalContent) -> Mapping[str, bytes]:
+def _packed(
+    spec_file: SpecFile, lock: Lock, content: LocalContent, origins: Origins, disk: Disk
+) -> Mapping[str, bytes]:
     pinned = {chart.name: chart.digest for chart in lock.release.charts}
-    charts = carried_charts(spec_file, content, Origins(spec_file), pinned)
+    blobs = {blob.digest: blob for blob in lock.release.blobs}
+
+    def nearby(wanted: str) -> bytes | None:
+        return disk.read(blobs[wanted]) if wanted in blobs else None
+
+    charts = carried_charts(spec_file, content, origins, pinned, nearby)
     return packed_blobs(spec_file.spec, content, charts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from airferry_bundler.artifacts import CHART_CONTENT, chart_artifact
 from airferry_bundler.carried import CarriedChart
@@ -10,9 +10,12 @@ from airferry_bundler.content import MAX_CHART, LocalContent
 from airferry_bundler.origins import Origins
 from airferry_bundler.spec import ChartSource, SpecFile
 from airferry_foundation.errors import ChartError
-from airferry_registry.manifests import Descriptor, Index, Manifest
+from airferry_registry.manifests import Descriptor, Index, Manifest, StoredManifest
 from airferry_registry.references import parse
 from airferry_rendering.charts import read_chart
+
+Nearby = Callable[[str], bytes | None]
+"""A blob of the release, by its digest, that need not be asked for over a network; verified."""
 
 
 def carried_charts(
@@ -20,14 +23,18 @@ def carried_charts(
     content: LocalContent,
     origins: Origins,
     pinned: Mapping[str, str] | None = None,
+    nearby: Nearby = lambda _digest: None,
 ) -> tuple[CarriedChart, ...]:
-    """Every chart; `pinned` are manifest digests by chart name, of a lock, for those with `ref`."""
+    """Every chart; `pinned` are manifest digests by chart name, of a lock, for those with `ref`.
+
+    A registry is asked only for what `nearby` does not have.
+    """
     found = []
     for source in spec_file.spec.charts:
         if source.path is not None:
             found.append(local_chart(source, content.packages[source.path]))
         else:
-            found.append(_remote_chart(source, origins, pinned or {}))
+            found.append(_remote_chart(source, origins, pinned or {}, nearby))
     return tuple(found)
 
 
@@ -48,15 +55,23 @@ def local_chart(source: ChartSource, package: bytes) -> CarriedChart:
     )
 
 
-def _remote_chart(source: ChartSource, origins: Origins, pinned: Mapping[str, str]) -> CarriedChart:
+def _remote_chart(
+    source: ChartSource, origins: Origins, pinned: Mapping[str, str], nearby: Nearby
+) -> CarriedChart:
     reference = parse(str(source.ref).removeprefix("oci://"))
-    store = origins.repository(reference)
     name = reference.repository.rpartition("/")[2]
     tag = (source.version or "").replace("+", "_")  # as Helm does: a tag can't hold a plus
-    stored = store.manifest(pinned.get(name) or reference.digest or tag)
+    version = pinned.get(name) or reference.digest or tag
+    here = nearby(version)
+    if here is not None:
+        stored = StoredManifest(here, "", version)
+    else:
+        stored = origins.repository(reference).manifest(version)
     parsed = stored.parse()
     content = _content_layer(parsed, f"{source.ref}:{source.version}")
-    package = store.small_blob(content.digest, MAX_CHART)
+    package = nearby(content.digest)
+    if package is None:
+        package = origins.repository(reference).small_blob(content.digest, MAX_CHART)
     facts = read_chart(package, name=str(source.ref))
     if facts.name != name or source.version not in {None, facts.version}:
         raise ChartError(

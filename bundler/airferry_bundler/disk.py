@@ -18,13 +18,14 @@ from airferry_archive.reader import BundleReader
 from airferry_archive.release import Blob
 from airferry_bundler.stores import ArchiveStore, LayoutStore
 from airferry_foundation import files
+from airferry_foundation.digests import digest as digest_bytes
 from airferry_foundation.errors import (
     AirferryError,
     InputError,
     MissingInputError,
     RegistryMismatchError,
 )
-from airferry_foundation.progress import Task
+from airferry_foundation.progress import SILENT, Task
 from airferry_registry.image_layouts import OciLayout
 from airferry_registry.streams import BUFFER, Taker
 
@@ -57,6 +58,33 @@ class Disk:
                     f"Leave out `--from {path}`, or make it anew.",
                 ) from None
         return False
+
+    def read(self, blob: Blob) -> bytes | None:
+        """A small blob, verified; None if none of them has it."""
+        taker = _Memory()
+        if not self.give(blob, taker, SILENT.start("")):
+            return None
+        if taker.digest != blob.digest:
+            raise RegistryMismatchError(f"other bytes than those of blob {blob.digest} came")
+        return bytes(taker.data)
+
+
+class _Memory:
+    """A taker of small blobs."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    @property
+    def taken(self) -> int:
+        return len(self.data)
+
+    @property
+    def digest(self) -> str:
+        return digest_bytes(bytes(self.data))
+
+    def write(self, data: memoryview, /) -> None:
+        self.data += data
 
 
 NOTHING = Disk()
@@ -101,7 +129,7 @@ def _sources(
     else:
         raise InputError(
             f"{path} is no bundle and no tar of `docker save`",
-            "--from takes those, an OCI layout, or a folder with any of them.",
+            "--from takes those, an OCI layout (unpacked), or a folder with any of them.",
         )
 
 

@@ -22,7 +22,7 @@ from airferry_bundler.evidence import gathering, kept
 from airferry_bundler.evidence.image_sboms import Found as Listable
 from airferry_bundler.lock import Lock
 from airferry_bundler.origins import Origins, Place
-from airferry_bundler.referring import referrers_of
+from airferry_bundler.referring import referrers_of, shared_tags
 from airferry_bundler.release import with_members
 from airferry_bundler.resolve import resolve
 from airferry_bundler.spec import ImageSource, Spec, SpecFile, image_source
@@ -82,6 +82,7 @@ def make(spec_file: SpecFile, *, progress: Progress = SILENT) -> Found:
     content = gathering.gather(spec, content, stored, draft, verified=verified, progress=progress)
     lock = draft(content)
     _expect_grammar(lock.release)
+    notes += tuple(shared_tags(images))
     notes += tuple(f"signed upstream, by {one.key}: {one.image}" for one in verified)
     return Found(lock, folder, (*notes, *_notes(listed, added, found)), content.evidence)
 

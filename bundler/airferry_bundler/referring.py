@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from airferry_archive.media_types import is_manifest
 from airferry_archive.release import Image, Referrer
+from airferry_bundler.carried import CarriedImage, image_repository
 from airferry_registry import referrers
 from airferry_registry.manifests import Descriptor
 from airferry_registry.referrers import ReferrerStore
@@ -36,3 +37,24 @@ def referrers_of(
         for one in found
     )
     return Referring(tuple(dict.fromkeys((*own, *more))), listed)
+
+
+def shared_tags(images: Iterable[CarriedImage]) -> Iterator[str]:
+    """What to know where older signatures of one image come from two places, under one tag.
+
+    Such a tag stands for one manifest. It is the first by digest, here as at the customer's.
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for one in images:
+        for about in one.referrers:
+            if about.tag is not None:
+                place = (image_repository(one.image.name), about.tag)
+                found.setdefault(place, {}).setdefault(about.digest, one.origin)
+    for (repository, tag), places in sorted(found.items()):
+        kept, *others = sorted(places)
+        for other in others:
+            yield (
+                f"{repository}:{tag} is another at {places[kept]} than at {places[other]}: the "
+                f"first one ({kept}) gets that tag at customers; the other travels without a tag, "
+                "where cosign does not look. Sign both at one place, or in cosign's newer form"
+            )

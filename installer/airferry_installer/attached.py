@@ -8,7 +8,7 @@ customer's own signature may be under it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,12 +19,32 @@ from airferry_registry.client import RegistryClient
 _ASKERS = 4
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """A tag (`repository:tag`) that stays what it stands for; the release has `other` under it.
+
+    That one is in the repository too, by its digest.
+    """
+
+    tag: str
+    stands_for: str
+    other: str
+
+
 @dataclass(frozen=True, slots=True)
 class Attached:
     """How many referrers were made findable now, and tags that stand for something else."""
 
     new: int = 0
-    kept: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """What to know about tags that were kept."""
+        for one in self.kept:
+            yield (
+                f"left as it is: {one.tag} stands for {one.stands_for}; the release's "
+                f"{one.other} is there by its digest, where cosign does not look"
+            )
 
 
 def attach(client: RegistryClient, release: Release, places: Mapping[str, str]) -> Attached:
@@ -38,17 +58,17 @@ def attach(client: RegistryClient, release: Release, places: Mapping[str, str]) 
         for repository in repositories.get(one.digest, ()):
             work.setdefault((places[repository], one.subject), []).append(one)
 
-    def together(item: tuple[tuple[str, str], list[Referrer]]) -> list[str | bool]:
+    def together(item: tuple[tuple[str, str], list[Referrer]]) -> list[Kept | bool]:
         (repository, _), about = item
         return [_attach(client, repository, one) for one in about]
 
     with ThreadPoolExecutor(_ASKERS) as pool:
         done = [answer for answers in pool.map(together, work.items()) for answer in answers]
-    kept = sorted(answer for answer in done if isinstance(answer, str))
+    kept = sorted(answer for answer in done if isinstance(answer, Kept))
     return Attached(sum(answer is True for answer in done), tuple(kept))
 
 
-def _attach(client: RegistryClient, repository: str, one: Referrer) -> str | bool:
+def _attach(client: RegistryClient, repository: str, one: Referrer) -> Kept | bool:
     """Whether it was not yet findable; or the tag that stands for something else."""
     if one.tag is None:
         stored = client.manifest(repository, one.digest)
@@ -58,4 +78,4 @@ def _attach(client: RegistryClient, repository: str, one: Referrer) -> str | boo
         stored = client.manifest(repository, one.digest)
         client.put_manifest(repository, one.tag, stored.data, stored.media_type)
         return True
-    return False if found == one.digest else f"{repository}:{one.tag}"
+    return False if found == one.digest else Kept(f"{repository}:{one.tag}", found, one.digest)

@@ -75,6 +75,8 @@ def fetch(
         f"{report.sent} blobs sent ({size(report.bytes_sent)}), {report.mounted} mounted, "
         f"{report.present} were there; {report.manifests} manifests stored"
     )
+    for line in report.referrers.lines():
+        answers.say(line, style="yellow")
     stands = standing.known(state, report.product)
     for line in stands.lines():
         answers.say(line)

@@ -74,8 +74,8 @@ def load(
             f"read back: {report.fetched.blobs} blobs, {size(report.fetched.bytes)}; all as sent",
             style="green",
         )
-    for tag in report.referrers.kept:
-        out.say(f"left as it is, since it stands for something else: {tag}", style="yellow")
+    for line in report.referrers.lines():
+        out.say(line, style="yellow")
     for name, here in report.images.items():
         out.say(f"  {name}")
         out.say(f"    {here}")

@@ -12,6 +12,7 @@ import pytest
 
 from airferry_archive.reader import BundleReader
 from airferry_archive.release import Release
+from airferry_bundler import locking
 from airferry_fixtures import images
 from airferry_fixtures.cosigning import Cosigner
 from airferry_fixtures.product_folder import ProductFolder, product_folder
@@ -193,10 +194,40 @@ def test_a_signature_that_the_customer_made_stays(
     loaded = other.run("load", newer.bundle, "--output", "json")
     assert loaded.code == 0, loaded.stderr
     [kept] = loaded.answer["referrers"]["kept"]
-    assert kept.endswith(f":{referrers.tag_of(one.digest, '.sig')}")
+    assert kept["tag"].endswith(f":{referrers.tag_of(one.digest, '.sig')}")
+    assert kept["stands_for"] != kept["other"]
     assert own.verifies(local)
     assert own.verifies(local, old=True)
     assert cosigner.verifies(local)
+
+
+def test_signatures_of_one_image_from_two_places(
+    tmp_path: Path, start_registry: Start, cosigner: Cosigner
+) -> None:
+    """Older signatures share a tag: one of them gets it, and everybody is told which."""
+    ours, mirror, theirs = start_registry(), start_registry(), start_registry()
+    other = Cosigner.new(tmp_path / "other")
+    for server, signer in ((ours, cosigner), (mirror, other)):
+        image = push(server.address, "shop/web", images.tiny())
+        signer.sign(image, old=True)
+    refs = [
+        f'{{ref: "{server.address}/shop/web:1", name: "docker.io/acme/web:{tag}"}}'
+        for server, tag in ((ours, "1"), (mirror, "2"))
+    ]
+    reached = {server.address: "plain_http: true" for server in (ours, mirror)}
+    made = product_folder(tmp_path / "v", refs, registries=reached)
+    [note] = [one for one in locking.make(made.spec_file).notes if ".sig" in one]
+    made.release()
+    made.build()
+    digests = sorted(one.digest for one in release_of(made).referrers)
+    assert len(digests) == 2
+    assert f"the first one ({digests[0]})" in note
+    customer = made.customer(tmp_path / "c", theirs.address)
+    loaded = customer.run("load", made.bundle)
+    assert loaded.code == 0, loaded.stderr
+    assert f"stands for {digests[0]}; the release's {digests[1]} is there" in loaded.stdout
+    there = f"{theirs.address}/docker.io/acme/web@{image.partition('@')[2]}"
+    assert [one.verifies(there, old=True) for one in (cosigner, other)].count(True) == 1
 
 
 def test_a_tag_that_is_no_list(tmp_path: Path, start_registry: Start, cosigner: Cosigner) -> None:

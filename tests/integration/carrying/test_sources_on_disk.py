@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,14 @@ from airferry_bundler import disk
 from airferry_fixtures import images
 from airferry_fixtures.commands import bundler
 from airferry_fixtures.product_folder import ProductFolder, product_folder
+from airferry_fixtures.servers.programs import program
 from airferry_fixtures.servers.registry import RegistryServer
-from airferry_foundation.errors import InputError, MissingInputError, RegistryMismatchError
+from airferry_foundation.errors import (
+    InputError,
+    MissingInputError,
+    RegistryMismatchError,
+    RegistryUnreachableError,
+)
 from airferry_registry.client import RegistryClient
 from airferry_registry.settings import RegistrySettings
 
@@ -119,6 +126,74 @@ def test_the_rest_comes_from_the_registry(tmp_path: Path, start_registry: Start)
     folder.mkdir()
     (folder / "layer").write_bytes(WEB.layers[0].blob.data)
     assert again(made, folder) == made.build().read_bytes()
+
+
+CHART = {
+    "Chart.yaml": "apiVersion: v2\nname: cache\nversion: 2.1.0\n",
+    "values.yaml": "size: 1\n",
+    "values.schema.json": '{"type": "object"}',
+    "templates/map.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cache}\n",
+}
+
+
+@pytest.fixture
+def with_chart(tmp_path: Path, start_registry: Start) -> ProductFolder:
+    """A product with a chart, pushed by Helm; built, and beside it what skopeo copied of both."""
+    registry = start_registry()
+    client = RegistryClient(RegistrySettings(registry.address, plain_http=True))
+    images.push_image(client, "shop/web", "1", WEB)
+    for name, text in CHART.items():
+        path = tmp_path / "cache" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def run(*words: str | Path) -> None:
+        subprocess.run(words, check=True, capture_output=True)
+
+    run(program("helm"), "package", tmp_path / "cache", "-d", tmp_path)
+    charts = f"oci://{registry.address}/charts"
+    run(program("helm"), "push", tmp_path / "cache-2.1.0.tgz", charts, "--plain-http")
+    for kind in ("oci", "dir"):
+        (tmp_path / kind).mkdir()
+        for source in ("shop/web:1", "charts/cache:2.1.0"):
+            name = source.partition(":")[0].rpartition("/")[2]
+            target = f"{tmp_path}/{kind}" + (f":{name}" if kind == "oci" else f"/{name}")
+            copy = ("skopeo", "copy", "--src-tls-verify=false")
+            run(*copy, f"docker://{registry.address}/{source}", f"{kind}:{target}")
+    made = product_folder(
+        tmp_path / "v",
+        [f"{registry.address}/shop/web:1"],
+        registries={registry.address: "plain_http: true"},
+    )
+    spec = made.folder / "airferry.yaml"
+    entry = f'{{ref: "{charts}/cache", version: 2.1.0, release_name: cache, namespace: shop}}'
+    spec.write_text(f"{spec.read_text()}charts:\n  - {entry}\n")
+    made.release()
+    made.build()
+    registry.stop()
+    return made
+
+
+@pytest.mark.program("helm", "skopeo")
+def test_charts_of_a_registry_come_from_there_too(
+    with_chart: ProductFolder, tmp_path: Path
+) -> None:
+    """No registry is asked: there is none any more."""
+    built = with_chart.bundle.read_bytes()
+    sources = (with_chart.bundle, unpacked(with_chart, tmp_path / "u"), tmp_path / "oci")
+    for source in (*sources, tmp_path / "dir"):
+        assert again(with_chart, source) == built
+    with pytest.raises(RegistryUnreachableError):
+        again(with_chart, tmp_path / "dir" / "web")
+    layer = tmp_path / "oci" / "blobs" / "sha256" / digest_of_chart(with_chart)[7:]
+    layer.write_bytes(layer.read_bytes()[:-1] + b"!")
+    with pytest.raises(RegistryMismatchError, match="can't give blob"):
+        again(with_chart, tmp_path / "oci")
+
+
+def digest_of_chart(product: ProductFolder) -> str:
+    release = json.loads((product.folder / "release.json").read_bytes())
+    return str(release["charts"][0]["content"])
 
 
 @pytest.mark.parametrize("kind", ["layout", "bundle"])
