@@ -56,9 +56,9 @@ class _Auth(msgspec.Struct, frozen=True):
 class _Config(
     msgspec.Struct, frozen=True, rename={"helpers": "credHelpers", "store": "credsStore"}
 ):
-    auths: dict[str, _Auth] = {}
-    helpers: dict[str, str] = {}
-    store: str = ""
+    auths: dict[str, _Auth | None] | None = None  # Go's programs write null for what is empty
+    helpers: dict[str, str] | None = None
+    store: str | None = None
 
 
 class _HelperAnswer(msgspec.Struct, frozen=True, rename="pascal"):
@@ -86,14 +86,15 @@ class Credentials:
         data = files.read_capped(chosen, MAX_BYTES)
         try:
             config = msgspec.json.decode(data, type=_Config)
-            auths = {_host_of(key): _login(auth) for key, auth in config.auths.items()}
+            auths = {_host_of(key): _login(auth) for key, auth in (config.auths or {}).items()}
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             kind = str(error) if isinstance(error, msgspec.ValidationError) else "not valid"
             raise InputError(
                 f"{chosen} is not a docker configuration: {kind}",
                 "Mend it, or log in again with docker, podman, skopeo or oras.",
             ) from None
-        return cls({k: v for k, v in auths.items() if v}, config.helpers, config.store)
+        known = {host: login for host, login in auths.items() if login}
+        return cls(known, config.helpers or {}, config.store or "")
 
     def for_host(self, host: str) -> Login | None:
         """The login for a registry's `host[:port]`: its own helper, the store, then `auths`."""
@@ -123,7 +124,9 @@ def _host_of(key: str) -> str:
     return key.removeprefix("https://").removeprefix("http://").split("/", 1)[0]
 
 
-def _login(auth: _Auth) -> Login | None:
+def _login(auth: _Auth | None) -> Login | None:
+    if auth is None:
+        return None
     username, password = auth.username, auth.password
     if auth.auth:
         try:

@@ -109,6 +109,14 @@ def test_a_damaged_file_is_named_and_not_quoted(tmp_path: Path, text: str) -> No
     assert str(path) in caught.value.message
 
 
+def test_what_is_empty_may_be_null(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text('{"auths":{"a":null},"credHelpers":null,"credsStore":null}', encoding="utf-8")
+    assert Credentials.from_docker_config(path).for_host("a") is None
+    path.write_text('{"auths":null}', encoding="utf-8")
+    assert Credentials.from_docker_config(path).for_host("a") is None
+
+
 def test_helpers_come_before_the_file(tmp_path: Path, helper: Helper) -> None:
     helper("own", f'echo "{{\\"Username\\":\\"$host\\",\\"Secret\\":\\"{SECRET}\\"}}"')
     helper("rest", 'echo "{\\"Username\\":\\"<token>\\",\\"Secret\\":\\"tok\\"}"')
