@@ -140,6 +140,7 @@ class _Sender:
     def bring(self, blob: Blob, missing: Sequence[str], holders: Sequence[str], task: Task) -> None:
         """Into each repository of `missing`: sent at most once, mounted into the others."""
         known = [*holders, *self.content.holders(blob.digest)]
+        sent = False
         for repository in missing:
             if any(self.client.mount(repository, blob.digest, one) for one in known[:1]):
                 self.counts.add("mounted")
@@ -156,7 +157,10 @@ class _Sender:
                     task=task,
                 )
                 self.counts.add("sent", blob.size)
+                sent = True
             known.append(repository)
+        if not sent:
+            task.settle(blob.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from airferry_archive.reader import BundleReader
 from airferry_archive.release import Release
 from airferry_foundation.errors import RegistryMissingError
 from airferry_installer import holdings, local_registry
+from airferry_installer.carrier import Carrier
 from airferry_installer.release_content import ReleaseContent
 from airferry_installer.state import StateFolder
 
 
 def completed(
-    state: StateFolder, reader: BundleReader, release: Release, environment: str
+    state: StateFolder, carrier: Carrier, release: Release, environment: str
 ) -> ReleaseContent:
     """The blobs of an admitted release, for an environment.
 
-    A full bundle needs no registry. For a delta RegistryMissingError unless the environment's
+    What carries all of it needs no other. For a delta RegistryMissingError unless the environment's
     registry has everything that the release needs: nothing is planned before the set is complete.
     """
     registry = state.site().registry_of(environment)
     places = local_registry.repositories(release, registry)
     content = ReleaseContent(
-        reader, release, lambda: local_registry.connect(registry, state.site_folder), places
+        carrier, release, lambda: local_registry.connect(registry, state.site_folder), places
     )
-    if reader.carriage().kind == "delta":
+    if not all(carrier.carries(blob.digest) for blob in release.blobs):
         _expect_complete(content, release)
     return content
 

@@ -45,7 +45,7 @@ def fetch_file(
 
     Raises why it is refused, and the errors of registry and disk; the same call then goes on.
     """
-    bundle = _open(state, place, beside=out)
+    bundle = open_published(state, place, beside=out)
     path = bundle_path(out, bundle)
     with BundleWriter.open(path, bundle.header, progress=progress) as writer:
         total = sum(member.blob.size for member in writer.layout.members.values())
@@ -82,7 +82,7 @@ def fetch_into_registry(
 ) -> LoadReport:
     """Load a published release into the local registry, without a file in between."""
     with state.exclusive():
-        bundle = _open(state, place, environment=wish.environment)
+        bundle = open_published(state, place, environment=wish.environment)
         return load.load_carried(
             state, bundle, bundle.release, bundle.verdict, wish, progress=progress
         )
@@ -104,13 +104,14 @@ def bundle_path(out: Path, bundle: RemoteBundle) -> Path:
     return path
 
 
-def _open(
+def open_published(
     state: StateFolder,
     place: Reference,
     *,
     environment: str | None = None,
     beside: Path = Path("here"),
 ) -> RemoteBundle:
+    """Reach a published release, and admit it; raises why it is refused."""
     client = local_registry.connect_vendor(state.site(), state.site_folder, place.registry)
     client.ping()
     entitlements = opening.entitlements_beside(beside)

@@ -111,7 +111,8 @@ def _tls(error: ssl.SSLError, origin: str) -> RegistryUnreachableError:
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
         return RegistryUnreachableError(
             f"registry {origin} does not speak TLS",
-            "If it is meant to be plain HTTP, say so with plain_http: true.",
+            "If it is meant to be plain HTTP, say plain_http: true for it, under registries: in "
+            "airferry.yaml, under registry: or registries: in site.yaml.",
         )
     return RegistryUnreachableError(
         f"registry {origin}: TLS failed: {error.reason or error}",

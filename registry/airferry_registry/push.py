@@ -105,6 +105,7 @@ def push_blob(  # noqa: PLR0913 - a blob is repository, digest, size and bytes
             if once or not cuts.bear(0):
                 raise stale.error from None
         else:
+            told.reach(size)
             return
 
 
@@ -269,6 +270,10 @@ class _Told:
         for chunk in chunks:
             yield chunk
             self._now += len(chunk)
-            if self._now > self._most:
-                self._task.advance(self._now - self._most)
-                self._most = self._now
+            self.reach(self._now)
+
+    def reach(self, count: int) -> None:
+        """So many bytes are done; whoever has the last chunk does not ask for another one."""
+        if count > self._most:
+            self._task.advance(count - self._most)
+            self._most = count

@@ -1,9 +1,9 @@
-"""airferry-installer plan FILE -e ENV -o plan.json."""
+"""airferry-installer plan FILE|oci://… -e ENV -o plan.json."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +12,21 @@ from airferry_installer.cli.app import app, state_folder
 from airferry_installer.cli.asking import say_ahead
 from airferry_installer.cli.media import VolumesOption, media
 
+if TYPE_CHECKING:
+    from airferry_archive.release import Release
+    from airferry_installer.carrier import Carrier
+
 
 @app.command("plan")
 def plan(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A bundle that was loaded.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle that was loaded; or oci://HOST/REPOSITORY[:TAG] after `fetch "
+            "--into-registry`."
+        ),
+    ],
     environment: Annotated[
         str, typer.Option("-e", "--environment", help="An environment of site.yaml.")
     ],
@@ -33,24 +43,33 @@ def plan(
     beside it, one page to read or print. Two plans of an unchanged world are the same file.
 
         airferry-installer plan shop-1.4.0.tar.zst -e staging -o plan.json
+        airferry-installer plan oci://registry.example/acme/shop:1.4.0 -e staging -o plan.json
     """
+    from contextlib import AbstractContextManager, nullcontext
+
     from airferry_foundation import clock, documents, files
     from airferry_foundation.digests import digest
     from airferry_installer import delta, standing
     from airferry_installer.approving import timing
     from airferry_installer.cluster.client import connect
+    from airferry_installer.fetch import open_published
     from airferry_installer.opening import open_admitted
     from airferry_installer.planning import planner, views
     from airferry_installer.state import StateFolder
+    from airferry_registry.references import parse_oci
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
     kubernetes = state.site().environment(environment).kubernetes
+    opened: AbstractContextManager[tuple[Carrier, Release]]
+    if file.startswith("oci://"):
+        published = open_published(state, parse_oci(file), environment=environment)
+        opened = nullcontext((published, published.release))
+    else:
+        where = media(volumes, Path(file))
+        opened = open_admitted(state, Path(file), environment=environment, media=where)
     with (
-        open_admitted(state, file, environment=environment, media=media(volumes, file)) as (
-            reader,
-            release,
-        ),
+        opened as (carrier, release),
         connect(kubernetes, state.site_folder) as client,
     ):
         say_ahead(out, state, client, environment, release.product)
@@ -58,8 +77,8 @@ def plan(
             state,
             client,
             release,
-            release_digest=digest(reader.header.release),
-            blob=delta.completed(state, reader, release, environment).blob,
+            release_digest=digest(carrier.header.release),
+            blob=delta.completed(state, carrier, release, environment).blob,
             environment=environment,
             progress=out.progress,
         )

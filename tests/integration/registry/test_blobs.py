@@ -69,6 +69,36 @@ def test_a_blob_comes_back(client: RegistryClient, repository_prefix: str, size:
     assert fetched(client, repository_prefix, data) == data
 
 
+@pytest.mark.parametrize("hashed", [False, True])
+@pytest.mark.parametrize("size", [0, 5, MIB, 3 * MIB + 7])
+def test_a_task_is_told_of_each_byte(
+    client: RegistryClient, repository_prefix: str, size: int, hashed: bool
+) -> None:
+    counted: list[int] = []
+    data = os.urandom(size)
+    push.push_blob(
+        client, repository_prefix, digest(data), size, pieces(data),
+        hashed=hashed, chunk_size=2 * MIB, task=Counting(counted),
+    )  # fmt: skip
+    assert sum(counted) == size
+
+
+class Counting:
+    """A task that adds up."""
+
+    def __init__(self, counted: list[int]) -> None:
+        self._counted = counted
+
+    def advance(self, amount: int) -> None:
+        self._counted.append(amount)
+
+    def settle(self, amount: int) -> None:
+        raise AssertionError(amount)
+
+    def finish(self, outcome: str = "") -> None:
+        raise AssertionError(outcome)
+
+
 @pytest.mark.parametrize("chunk", [MIB, 700_001, 4 * MIB - 1])
 def test_a_big_blob_goes_in_chunks(
     client: RegistryClient, repository_prefix: str, chunk: int

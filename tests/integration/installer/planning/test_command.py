@@ -9,9 +9,12 @@ import msgspec
 import pytest
 
 from airferry_archive.release import Chart
+from airferry_bundler.publish import publish
+from airferry_bundler.published_material import from_bundle
 from airferry_fixtures.customers import Customer
 from airferry_fixtures.people import policy_of
 from airferry_fixtures.servers.cluster import Cluster
+from airferry_fixtures.servers.registry import RegistryServer
 from airferry_fixtures.simulator import blob_of, bundle_of, image_of, product_of
 from airferry_fixtures.statements import Vendor
 from airferry_foundation import documents, files
@@ -19,6 +22,8 @@ from airferry_foundation.digests import digest
 from airferry_installer.approving.policy import Rule
 from airferry_installer.approving.windows import DAYS
 from airferry_installer.planning.plan import MAX_BYTES, Plan
+from airferry_registry.client import RegistryClient
+from airferry_registry.settings import RegistrySettings
 from airferry_rendering import packing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.program("helm")]
@@ -114,6 +119,31 @@ def test_scripts_get_the_digest_and_the_same_file_twice(
     assert first.answer["digest"] == digest((tmp_path / "a.json").read_bytes())
     assert first.answer["actions"] == {"create": 2}
     assert first.answer["time"] == {"open": True, "opens": None, "closes": None, "doubt": ""}
+
+
+@pytest.mark.program("registry")
+def test_a_published_release_needs_no_file(
+    customer: Customer,
+    vendor: Vendor,
+    tmp_path: Path,
+    registry: RegistryServer,
+    repository_prefix: str,
+) -> None:
+    """After `fetch --into-registry` there is none: its address gives the same plan."""
+    path = bundle(tmp_path, vendor)
+    client = RegistryClient(RegistrySettings(registry.address, plain_http=True))
+    with from_bundle(path) as material:
+        publish(material, client, repository_prefix)
+    reached = f'registries: {{"{registry.address}": {{plain_http: true}}}}\n'
+    customer.site.write_text(customer.site.read_text() + reached)
+    address = f"oci://{registry.address}/{repository_prefix}"
+    for name, source in (("a", path), ("b", address)):
+        ran = customer.run("plan", source, "-e", "staging", "-o", f"{name}.json")
+        assert ran.code == 0, ran.stderr
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    ran = customer.run("plan", f"{address}:9.9.9", "-e", "staging", "-o", "c.json")
+    assert ran.code == 33
+    assert not (tmp_path / "c.json").exists()
 
 
 def test_the_windows_of_the_policy_are_told(
