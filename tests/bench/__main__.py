@@ -144,8 +144,9 @@ def _growth(scene: Scene, figures: Figures, rounds: int) -> None:
         figures.add("big curl up", scene.curl_up())
         with scene.customer():
             figures.add("big load", scene.install("load", scene.bundle))
-            figures.add("big inspect", scene.install("inspect", scene.bundle))
     with scene.customer():
+        for _ in range(rounds):
+            figures.add("big inspect", scene.install("inspect", scene.bundle))
         figures.add("big verify", scene.install("verify", scene.bundle))
 
 

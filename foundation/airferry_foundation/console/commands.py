@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -119,6 +121,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `app` and leave the process with the right exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     output = Output(_format_of(given))
+    atexit.register(gc.freeze)  # a process that ends need not look for what it could free
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:
