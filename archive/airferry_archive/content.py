@@ -14,6 +14,8 @@ from airferry_foundation.positioned import PositionedFile
 
 CHUNK_BLOCKS = 8
 """Blocks that are read at once: 1 MiB."""
+AHEAD = 4 << 20
+"""How far the medium is to be in front of us, in bytes."""
 
 
 def stream(
@@ -122,6 +124,7 @@ def _raw(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryvi
             views += [memoryview(lead), buffer[filled : filled + size]]
             filled += size
         file.read_into(views, offset)
+        file.expect(offset + filled, AHEAD)
         for lead, (expected, size) in zip(found, batch, strict=True):
             if lead != expected:
                 what = f"expected {expected.hex()} before a block, found {lead.hex()}"

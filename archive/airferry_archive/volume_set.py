@@ -323,6 +323,15 @@ class VolumeSet(PositionedFile):
             file.read_into(ours, offset - volume.start)
             offset += sum(map(len, ours))
 
+    def expect(self, offset: int, length: int) -> None:
+        """Let the medium begin to read these bytes, as far as it is at hand."""
+        shelf = self.shelf
+        with shelf.lock:
+            for index, volume in shelf.seen.items():
+                if volume.start <= offset < volume.end and index in shelf.open:
+                    start = offset - volume.start
+                    shelf.open[index].expect(start, min(length, volume.length - start))
+
     def _is_at_hand(self, offset: int) -> bool:
         shelf = self.shelf
         return any(v.start <= offset < v.end for i, v in shelf.seen.items() if i in shelf.open)

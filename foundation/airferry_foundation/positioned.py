@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,14 @@ class PositionedFile:
                 raise self.ends_early(offset + sum(map(len, left)))
             offset += count
             left = _after(left, count)
+
+    def expect(self, offset: int, length: int) -> None:
+        """Let the medium begin to read these bytes, which will be wanted soon.
+
+        Linux guesses that by itself where one thread reads a file; several at once undo its guess.
+        """
+        with suppress(OSError):  # it was a hint
+            os.posix_fadvise(self.handle, offset, length, os.POSIX_FADV_WILLNEED)
 
     def ends_early(self, expected: int) -> TruncatedError:
         """The error for a file that has fewer than the `expected` bytes."""

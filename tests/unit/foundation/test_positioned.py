@@ -135,3 +135,12 @@ def test_the_file_is_closed_behind_the_body(path: Path) -> None:
         pass
     with pytest.raises(MediaError):
         file.read(0, 1)
+
+
+def test_what_is_wanted_soon_is_only_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    with positioned.reading(path) as file:
+        file.expect(5, 4 << 20)
+        assert file.read(0, 10) == b"0123456789"
+    positioned.PositionedFile(path, 1 << 20).expect(0, 1)  # no descriptor of ours: nothing happens
