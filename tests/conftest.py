@@ -31,7 +31,7 @@ _CLUSTER = (
 # A loaded two-core machine is slow without being wrong: no deadlines.
 _PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=60, **_PATIENT)
-settings.register_profile("ci", max_examples=300, print_blob=True, **_PATIENT)
+settings.register_profile("ci", max_examples=200, print_blob=True, **_PATIENT)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "quick")
 )

@@ -124,7 +124,7 @@ def _raw(file: PositionedFile, member: Member, offset: int) -> Iterator[memoryvi
             views += [memoryview(lead), buffer[filled : filled + size]]
             filled += size
         file.read_into(views, offset)
-        file.expect(offset + filled, AHEAD)
+        file.expect(offset + AHEAD, filled)
         for lead, (expected, size) in zip(found, batch, strict=True):
             if lead != expected:
                 what = f"expected {expected.hex()} before a block, found {lead.hex()}"

@@ -20,6 +20,7 @@ FOLDER = Path(".demo").absolute()
 
 def main() -> int:
     """Run the demo; 0 if everything went as told."""
+    signal.signal(signal.SIGINT, _interrupted)  # also where whoever started us ignores it
     signal.signal(signal.SIGTERM, _interrupted)
     signal.signal(signal.SIGHUP, _interrupted)
     shutil.rmtree(FOLDER, ignore_errors=True)
