@@ -275,7 +275,7 @@ def test_an_upload_goes_on_where_it_was(
     counted = Counted(client, monkeypatch)
     push.push_blob(client, repository_prefix, name, len(data), pieces(data), **more)
     if registry.server.name == OLD and kept % MIB:
-        assert counted.starts[0] == 0
+        assert counted.starts[0] in {0, kept - kept % MIB}  # by how much of the chunk it had seen
     else:
         assert counted.starts[0] >= kept // MIB * MIB
     assert uploads.urls == {}
