@@ -117,26 +117,13 @@ class BundleReader:
         """
         wanted = set(blobs)
         order = dict.fromkeys(one for one in self.layout.members if one in wanted)
-        left = order | dict.fromkeys(sorted(wanted))
-
-        def take() -> bool:
-            whole = self._file.whole if isinstance(self._file, VolumeSet) else frozenset[str]()
-            ready = [one for one in left if one in whole]
-            for one in ready:
-                act(one)
-                left.pop(one, None)
-            return bool(ready)
-
-        if isinstance(self._file, VolumeSet):
-            self._file.on_another(take)
-        while left:
-            take()
-            following = next(iter(left), None)
-            if following is not None:
-                del left[following]
-                act(following)
-        if isinstance(self._file, VolumeSet):
-            self._file.on_another(None)
+        order |= dict.fromkeys(sorted(wanted))
+        file = self._file
+        if isinstance(file, VolumeSet):
+            file.as_they_come(order, lambda: file.whole, act)
+            return
+        for one in order:
+            act(one)
 
     @property
     def header(self) -> Header:

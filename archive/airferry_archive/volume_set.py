@@ -2,17 +2,18 @@
 
 The first volume must be at hand, the others may come: what is not in a folder that was named is
 asked for by number when its bytes are wanted. Another one of the set is as welcome where somebody
-said (`on_another`) what to do with what is whole in it. Each must be of the same set and fit its
+takes what is in them `as_they_come`. Each must be of the same set and fit its
 neighbours. Nothing is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
+from typing import TypeVar
 
 from airferry_archive import volumes
 from airferry_archive.content import digest_between
@@ -29,8 +30,9 @@ from airferry_foundation.errors import (
 )
 from airferry_foundation.positioned import PositionedFile, reading
 
-_LISTED = 5
+T = TypeVar("T")
 
+_LISTED = 5
 _UNKNOWN = 1 << 60
 """The size of a set whose last volume was not seen yet."""
 
@@ -227,31 +229,43 @@ class VolumeSet(PositionedFile):
         ends = ((part, part.offset + part.length) for part in parts)
         return all(digest_between(file, part.offset, end) == part.digest for part, end in ends)
 
-    def on_another(self, take: Callable[[], bool] | None) -> None:
-        """What to do when another volume of the set came than the one that is wanted.
+    def as_they_come(
+        self, wanted: Iterable[T], ready: Callable[[], Container[T]], act: Callable[[T], None]
+    ) -> None:
+        """Do something once with each that is wanted: those that are ready, then the next in turn.
 
-        `take` uses what is whole in the volumes at hand, and says whether that was anything.
+        `ready` says what the volumes at hand allow. The next one may ask for a volume in `act`;
+        whichever of the set comes then, what it allows is done at once.
         """
+        left = dict.fromkeys(wanted)
+
+        def take() -> bool:
+            allowed = ready()
+            found = [one for one in left if one in allowed]
+            for one in found:
+                act(one)
+                left.pop(one, None)
+            return bool(found)
+
         self.shelf.on_another = take
+        while left:
+            take()
+            following = next(iter(left), None)
+            if following is not None:
+                del left[following]
+                act(following)
+        self.shelf.on_another = None
 
     def each(self, act: Callable[[Volume], None]) -> None:
         """Do something once with each volume while it is at hand: in whatever order they come."""
         shelf = self.shelf
-        left = dict.fromkeys(range(1, shelf.first.count + 1))
 
-        def take() -> bool:
-            ready = [one for one in left if one in shelf.open]
-            for one in ready:
-                act(shelf.seen[one])
-                left.pop(one, None)
-            return bool(ready)
-
-        self.on_another(take)
-        while left:
+        def reach(index: int) -> None:
             with shelf.lock:
-                self._obtain(min(left))
-            take()
-        self.on_another(None)
+                self._obtain(index)
+            act(shelf.seen[index])
+
+        self.as_they_come(range(1, shelf.first.count + 1), lambda: shelf.open, reach)
 
     @property
     def whole(self) -> frozenset[str]:
