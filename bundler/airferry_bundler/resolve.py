@@ -7,8 +7,9 @@ workloads get the platform's own manifest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Protocol
 
 import msgspec
@@ -78,11 +79,10 @@ def _resolve_index(
     store: ManifestStore,
     platforms: Sequence[str],
 ) -> Resolved:
+    read = cache(partial(_child, name, store))
     offered: dict[str, Descriptor] = {}
     for child in index.children:
-        platform = child.platform or _platform(
-            name, _child(name, child.descriptor, store)[1], store
-        )
+        platform = child.platform or _platform(name, read(child.descriptor)[1], store)
         if platform and not platform.startswith(_ATTESTATIONS):
             offered.setdefault(platform, child.descriptor)
     chosen = _choose(name, offered, platforms)
@@ -91,7 +91,8 @@ def _resolve_index(
     kept = [c.descriptor for c in index.children if whole or c.descriptor.digest in pinned.values()]
     blobs = [_described(stored, index)]
     for descriptor in dict.fromkeys(kept):
-        blobs += _child_blobs(name, descriptor, store)
+        manifest, parsed = read(descriptor)
+        blobs += (_described(manifest, parsed), *parsed.blobs)
     image = Image(
         name=name,
         digest=stored.digest if whole else _only(name, offered, pinned),
@@ -137,12 +138,7 @@ def _choose(
     return chosen
 
 
-def _child_blobs(name: str, child: Descriptor, store: ManifestStore) -> Iterator[Descriptor]:
-    stored, parsed = _child(name, child, store)
-    yield from (_described(stored, parsed), *parsed.blobs)
-
-
-def _child(name: str, child: Descriptor, store: ManifestStore) -> tuple[StoredManifest, Manifest]:
+def _child(name: str, store: ManifestStore, child: Descriptor) -> tuple[StoredManifest, Manifest]:
     """What an index names; RegistryError for an index in an index."""
     stored = store.manifest(child.digest)
     parsed = stored.parse()
