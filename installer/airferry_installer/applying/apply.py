@@ -275,22 +275,10 @@ def bring_up(
     timeout: float,
     progress: Progress,
 ) -> None:
-    """Apply every object of a stage, and wait until they are ready where the stage waits."""
-    refs = _put(client, ledger, stage, replaced, timeout=timeout, progress=progress)
-    if stage.waits:
-        waiting.until_ready(client, refs, timeout=timeout, what=stage.phase, progress=progress)
+    """Apply every object of a stage, and wait until they are ready where the stage waits.
 
-
-def _put(
-    client: ClusterClient,
-    ledger: Ledger,
-    stage: Stage[RenderedObject],
-    replaced: dict[tuple[str, str, str, str], str | None],
-    *,
-    timeout: float,
-    progress: Progress,
-) -> list[ObjectRef]:
-    """Apply every object of a stage; their references. Uids are written down at the end."""
+    Uids are written down when all are applied.
+    """
     task = progress.start(f"apply {stage.phase}", len(stage.objects), "items")
     refs: list[ObjectRef] = []
     try:
@@ -308,7 +296,8 @@ def _put(
         task.finish(f"{len(refs)} of {len(stage.objects)} objects")
         with suppress(ClusterError):  # uids are a convenience; the superset is written already
             ledger.save()
-    return refs
+    if stage.waits:
+        waiting.until_ready(client, refs, timeout=timeout, what=stage.phase, progress=progress)
 
 
 def _body_of(client: ClusterClient, item: RenderedObject, ref: ObjectRef) -> Object:
