@@ -45,7 +45,7 @@ def list_(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    with opening.open_admitted(state, file, save=False, media=media(volumes, file)) as (
+    with opening.open_admitted(state, file, save=False, media=media(volumes, file, out)) as (
         reader,
         release,
     ):
@@ -89,7 +89,7 @@ def export(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    with opening.open_admitted(state, file, save=False, media=media(volumes, file)) as (
+    with opening.open_admitted(state, file, save=False, media=media(volumes, file, out)) as (
         reader,
         release,
     ):

@@ -30,7 +30,7 @@ def inspect(
 
     out = Output(output)
     state = StateFolder.open(state_folder(context))
-    with opening.open_judged(state, file, save=False, media=media(volumes, file)) as opened:
+    with opening.open_judged(state, file, save=False, media=media(volumes, file, out)) as opened:
         release, verdict, absent = opened.release, opened.verdict, opened.reader.absent
         carried = opened.reader.carriage()
     release_view.show(out, release, verdict)

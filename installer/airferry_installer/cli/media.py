@@ -21,10 +21,9 @@ VolumesOption = Annotated[
 ]
 
 
-def media(folders: list[Path] | None, file: Path, out: Output | None = None) -> Media:
+def media(folders: list[Path] | None, file: Path, out: Output) -> Media:
     """Where volumes of `file` may be; only a person at a terminal is asked."""
     from airferry_archive.volume_set import Media
     from airferry_foundation.console.media_question import folder_question
 
-    question = folder_question(file, out.paused) if out else folder_question(file)
-    return Media(tuple(folders or ()), question)
+    return Media(tuple(folders or ()), folder_question(file, out.paused))

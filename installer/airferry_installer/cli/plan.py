@@ -66,7 +66,7 @@ def plan(
         published = open_published(state, parse_oci(file), environment=environment)
         opened = nullcontext((published, published.release))
     else:
-        where = media(volumes, Path(file))
+        where = media(volumes, Path(file), out)
         opened = open_admitted(state, Path(file), environment=environment, media=where)
     with (
         opened as (carrier, release),
