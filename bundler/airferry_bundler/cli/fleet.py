@@ -29,7 +29,9 @@ def enroll(
 ) -> None:
     """Take an instance's key, once; until then its telemetry is quarantined.
 
-    airferry-bundler fleet enroll enrolment.json --fingerprint SHA256:… --store fleet
+    The customer tells the fingerprint on another way than the one on which the file came.
+
+        airferry-bundler fleet enroll enrolment.json --fingerprint SHA256:… --store fleet
     """
     from airferry_bundler.fleet import enrolling
     from airferry_bundler.fleet.store import Store
