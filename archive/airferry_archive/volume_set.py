@@ -2,8 +2,8 @@
 
 The first volume must be at hand, the others may come: what is not in a folder that was named is
 asked for by number when its bytes are wanted. Another one of the set is as welcome where somebody
-takes what is in them `as_they_come`. Each must be of the same set and fit its
-neighbours. Nothing is written.
+takes what is in them `as_they_come`. Each must be of the same set and fit its neighbours. Nothing
+is written.
 """
 
 from __future__ import annotations
