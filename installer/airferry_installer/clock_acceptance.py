@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from airferry_archive.release import Line, Name
-from airferry_foundation import clock, digests, documents, files
+from airferry_foundation import clock, digests
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
@@ -24,12 +24,12 @@ from airferry_foundation.errors import ApprovalError, InputError
 from airferry_installer import trust as trusts
 from airferry_installer.approving import acceptance, decisions
 from airferry_installer.approving.acceptance import InForce
+from airferry_installer.approving.decisions import Waiting
 from airferry_installer.state import StateFolder
 from airferry_installer.state.journal import CLOCK_EVENT
 from airferry_installer.trust import Time
 
 SCHEMA = "airferry.clock/v1"
-MAX_BYTES = 64 << 10
 HOLDS = timedelta(days=7)
 """How long after `accepted` a decision may be carried out: its signatures come from elsewhere."""
 
@@ -52,12 +52,11 @@ class Decision(Document, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What came of it. `to_sign` is a decision that was written and waits for signatures."""
+    """What came of it; `waiting` where nothing is accepted before people have signed."""
 
     was: Time
     people: tuple[str, ...] = ()
-    to_sign: Path | None = None
-    demanded: int = 0
+    waiting: Waiting | None = None
 
 
 def accept(
@@ -71,22 +70,17 @@ def accept(
     with state.exclusive():
         time = _expect_doubt(state.now())
         force = acceptance.in_force(state)
-        wanted = _decision(state, time, force, reason)
-        people: tuple[str, ...] = ()
-        kept: str | None = None
-        if force.policy is None:
-            confirm(_question(time))
-        elif not decision.exists():
-            files.write_new(decision, documents.encode(wanted))
-            return Accepted(time, (), decision, force.policy.change)
-        else:
-            data = files.read_capped(decision, MAX_BYTES)
-            said = read(data, name=str(decision))
-            fields = ("customer", "trusted", "previous", "policy")
-            decisions.expect_same(decision, said, wanted, fields)
-            _expect_recent(decision, said, time)
-            people = decisions.expect_signed(decision, data, force.policy)
-            kept = _keep(state, decision, data)
+        taken = decisions.take(
+            decision,
+            force,
+            _decision(state, time, force, reason),
+            ("customer", "trusted", "previous", "policy"),
+            confirm=lambda: confirm(_question(time)),
+            check=lambda said: _expect_recent(decision, said, time),
+        )
+        if isinstance(taken, Waiting):
+            return Accepted(time, waiting=taken)
+        kept = _keep(state, decision, taken.document) if taken.document else None
         state.remember(trusts.dismissing(state.trust(), time.system))
         state.journal.append(
             CLOCK_EVENT,
@@ -94,14 +88,14 @@ def accept(
             dismissed=clock.write(time.latest),
             reason=reason,
             decision=kept,
-            people=list(people),
+            people=list(taken.people),
         )
-    return Accepted(time, people)
+    return Accepted(time, taken.people)
 
 
 def read(data: bytes, *, name: str) -> Decision:
     """A decision; DocumentError if it is none."""
-    return documents.decode(data, Decision, name=name, cap=MAX_BYTES)
+    return decisions.read(data, Decision, name=name)
 
 
 def _expect_doubt(time: Time) -> Time:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from airferry_archive.release import Name
-from airferry_foundation import clock, digests, documents, files
+from airferry_foundation import clock, digests
 from airferry_foundation.clock import Timestamp
 from airferry_foundation.digests import Digest
 from airferry_foundation.documents import Document
@@ -24,11 +24,11 @@ from airferry_foundation.errors import InputError, RootError
 from airferry_foundation.grammar import whole
 from airferry_installer.approving import acceptance, decisions
 from airferry_installer.approving.acceptance import InForce
+from airferry_installer.approving.decisions import Waiting
 from airferry_installer.state import StateFolder
 from airferry_installer.trust import LineTrust
 
 SCHEMA = "airferry.repin/v1"
-MAX_BYTES = 64 << 10
 EVENT = "repinned"
 
 
@@ -48,13 +48,12 @@ class Decision(Document, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Repinned:
-    """What came of it. `to_sign` is a decision that was written and waits for signatures."""
+    """What came of it; `waiting` where nothing is changed before people have signed."""
 
     line: LineTrust
     was: str
     people: tuple[str, ...] = ()
-    to_sign: Path | None = None
-    demanded: int = 0
+    waiting: Waiting | None = None
 
 
 def repin(
@@ -74,21 +73,16 @@ def repin(
         trust = state.trust()
         known = _expect_other(trust.line(pinned.product), pinned)
         force = acceptance.in_force(state)
-        people: tuple[str, ...] = ()
-        kept: str | None = None
-        if force.policy is None:
-            confirm(_question(known, pinned))
-        elif not decision.exists():
-            asked = _decision(state, known, pinned, force, reason)
-            files.write_new(decision, documents.encode(asked))
-            return Repinned(known, known.chain.fingerprint, (), decision, force.policy.change)
-        else:
-            data = files.read_capped(decision, MAX_BYTES)
-            said, wanted = read(data, name=str(decision)), _decision(state, known, pinned, force)
-            fields = ("customer", "product", "trusted", "wanted", "policy")
-            decisions.expect_same(decision, said, wanted, fields)
-            people = decisions.expect_signed(decision, data, force.policy)
-            kept = state.keep("repin", data)
+        taken = decisions.take(
+            decision,
+            force,
+            _decision(state, known, pinned, force, reason),
+            ("customer", "product", "trusted", "wanted", "policy"),
+            confirm=lambda: confirm(_question(known, pinned)),
+        )
+        if isinstance(taken, Waiting):
+            return Repinned(known, known.chain.fingerprint, waiting=taken)
+        kept = state.keep("repin", taken.document) if taken.document else None
         line = successor(known, pinned)
         state.remember(trust.with_line(line))
         state.journal.append(
@@ -98,9 +92,9 @@ def repin(
             root=line.chain.fingerprint,
             epoch=line.epoch,
             decision=kept,
-            people=list(people),
+            people=list(taken.people),
         )
-    return Repinned(line, known.chain.fingerprint, people)
+    return Repinned(line, known.chain.fingerprint, taken.people)
 
 
 def successor(known: LineTrust, pinned: LineTrust) -> LineTrust:
@@ -112,7 +106,7 @@ def successor(known: LineTrust, pinned: LineTrust) -> LineTrust:
 
 def read(data: bytes, *, name: str) -> Decision:
     """A decision; DocumentError if it is none."""
-    return documents.decode(data, Decision, name=name, cap=MAX_BYTES)
+    return decisions.read(data, Decision, name=name)
 
 
 def _expect_other(known: LineTrust | None, pinned: LineTrust) -> LineTrust:
@@ -143,7 +137,7 @@ def _question(known: LineTrust, pinned: LineTrust) -> str:
 
 
 def _decision(
-    state: StateFolder, known: LineTrust, pinned: LineTrust, force: InForce, reason: str = ""
+    state: StateFolder, known: LineTrust, pinned: LineTrust, force: InForce, reason: str
 ) -> Decision:
     return Decision(
         schema="airferry.repin/v1",

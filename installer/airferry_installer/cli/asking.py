@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from airferry_foundation.console.output import Output
+    from airferry_installer.approving.decisions import Waiting
     from airferry_installer.cluster.client import ClusterClient
     from airferry_installer.state import StateFolder
     from airferry_signing.sshsig import SshPrivateKey
@@ -53,6 +54,16 @@ def environment_of(state: StateFolder, environment: str | None) -> str:
         raise typer.BadParameter(f"name one of {', '.join(known)}", param_hint="-e")
     state.site().environment(environment)
     return environment
+
+
+def say_waiting(out: Output, waiting: Waiting) -> dict[str, str | int]:
+    """Say who has to sign a decision, and what comes then; the same for scripts."""
+    out.say(
+        f"nothing is changed yet: {waiting.path} waits for {waiting.demanded} people", style="bold"
+    )
+    out.say(f"each: airferry-installer policy sign {waiting.path} --key KEY")
+    out.say("then give the same command again")
+    return {"decision": str(waiting.path), "demanded": waiting.demanded}
 
 
 def say_ahead(

@@ -10,7 +10,7 @@ import typer
 from airferry_foundation.console.commands import application
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
-from airferry_installer.cli.asking import YesOption, confirm
+from airferry_installer.cli.asking import YesOption, confirm, say_waiting
 
 clock = application("clock", "What time it is here, as far as that is known.")
 app.add_typer(clock, name="clock")
@@ -90,14 +90,8 @@ def accept(
         confirm=lambda question: confirm(question, yes=yes, state=state),
     )
     about = {"system": clocks.write(done.was.system), "learned": clocks.write(done.was.latest)}
-    if done.to_sign is not None:
-        out.say(
-            f"nothing is changed yet: {done.to_sign} waits for {done.demanded} people", style="bold"
-        )
-        out.say(f"each: airferry-installer policy sign {done.to_sign} --key KEY")
-        out.say("then give the same command again")
-        waiting = {"decision": str(done.to_sign), "demanded": done.demanded}
-        out.answer({"accepted": False, **about, **waiting})
+    if done.waiting is not None:
+        out.answer({"accepted": False, **about, **say_waiting(out, done.waiting)})
         raise typer.Exit(1)
     out.say(f"the system clock is accepted: {about['system']}", style="bold")
     out.say(f"{about['learned']}, which was learned, does not count")

@@ -10,7 +10,7 @@ import typer
 
 from airferry_foundation.console.output import Format, Output, OutputOption
 from airferry_installer.cli.app import app, state_folder
-from airferry_installer.cli.asking import YesOption, confirm
+from airferry_installer.cli.asking import YesOption, confirm, say_waiting
 
 
 @app.command("init")
@@ -98,13 +98,8 @@ def _repin(
         reason=reason,
         confirm=lambda question: confirm(question, yes=yes, state=state),
     )
-    if done.to_sign is not None:
-        out.say(
-            f"nothing is changed yet: {done.to_sign} waits for {done.demanded} people", style="bold"
-        )
-        out.say(f"each: airferry-installer policy sign {done.to_sign} --key KEY")
-        out.say("then give the same command again")
-        out.answer({"repinned": False, "decision": str(done.to_sign), "demanded": done.demanded})
+    if done.waiting is not None:
+        out.answer({"repinned": False, **say_waiting(out, done.waiting)})
         raise typer.Exit(1)
     chain = done.line.chain
     out.say(

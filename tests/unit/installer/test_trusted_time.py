@@ -194,7 +194,8 @@ def test_an_older_trust_state_is_still_read() -> None:
 def test_people_sign_the_decision(guarded: StateFolder, hand: Hand) -> None:
     hand.by(days=-30)
     asked = accept(guarded)
-    assert (asked.demanded, asked.people) == (2, ())
+    assert asked.waiting is not None
+    assert (asked.waiting.demanded, asked.people) == (2, ())
     assert guarded.now().doubt, "nothing is changed yet"
     path = sign(guarded, "anna", "ben")
     hand.by(days=6)
