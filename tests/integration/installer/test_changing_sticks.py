@@ -15,32 +15,20 @@ from airferry_fixtures.registry_content import stored, tags
 from airferry_fixtures.servers.registry import RegistryServer
 from airferry_fixtures.simulator import (
     GZIP_LAYER,
-    TAR_LAYER,
     blob_of,
     bundle_of,
-    image_of,
     noise,
     product_of,
 )
+from airferry_fixtures.small_volumes import three_sticks
 from airferry_fixtures.statements import Vendor
 from airferry_fixtures.terminal import Terminal
 
 pytestmark = pytest.mark.program("registry")
 
 VENDOR = Vendor()
-PRODUCT = product_of(
-    images=[image_of(layers=[noise(90_000, n) for n in range(4)])],
-    blobs=[blob_of(noise(80_000, n), TAR_LAYER, "docker.io/acme/web") for n in ("a", "b", "c")],
-)
+PRODUCT = three_sticks()
 ASKED = "Put in the medium with shop.tar.zst.00{}"
-
-
-@pytest.fixture
-def server(start_registry: object) -> RegistryServer:
-    assert callable(start_registry)
-    made = start_registry()
-    assert isinstance(made, RegistryServer)
-    return made
 
 
 @pytest.fixture

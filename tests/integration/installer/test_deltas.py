@@ -47,14 +47,6 @@ TWO = release(2, noise(60_000, "new"))
 
 
 @pytest.fixture
-def server(start_registry: object) -> RegistryServer:
-    assert callable(start_registry)
-    made = start_registry()
-    assert isinstance(made, RegistryServer)
-    return made
-
-
-@pytest.fixture
 def customer(tmp_path: Path, server: RegistryServer) -> Customer:
     return customer_of(tmp_path / "customer", server.address, VENDOR)
 

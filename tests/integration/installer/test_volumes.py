@@ -11,14 +11,8 @@ from airferry_archive import splitting
 from airferry_archive.reader import BundleReader
 from airferry_fixtures.customers import Customer, customer_of
 from airferry_fixtures.servers.registry import RegistryServer
-from airferry_fixtures.simulator import (
-    TAR_LAYER,
-    blob_of,
-    bundle_of,
-    image_of,
-    noise,
-    product_of,
-)
+from airferry_fixtures.simulator import bundle_of
+from airferry_fixtures.small_volumes import three_sticks
 from airferry_fixtures.statements import Vendor
 from airferry_registry.client import RegistryClient
 from airferry_registry.settings import RegistrySettings
@@ -26,18 +20,7 @@ from airferry_registry.settings import RegistrySettings
 pytestmark = pytest.mark.program("registry")
 
 VENDOR = Vendor()
-PRODUCT = product_of(
-    images=[image_of(layers=[noise(90_000, n) for n in range(4)])],
-    blobs=[blob_of(noise(80_000, n), TAR_LAYER, "docker.io/acme/web") for n in ("a", "b", "c")],
-)
-
-
-@pytest.fixture
-def server(start_registry: object) -> RegistryServer:
-    assert callable(start_registry)
-    made = start_registry()
-    assert isinstance(made, RegistryServer)
-    return made
+PRODUCT = three_sticks()
 
 
 @pytest.fixture
