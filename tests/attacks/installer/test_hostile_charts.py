@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from airferry_archive.release import Chart
+from airferry_fixtures.charted import charted_bundle, planner_of
 from airferry_fixtures.customers import Customer
 from airferry_fixtures.servers.cluster import Cluster
-from airferry_fixtures.simulator import blob_of, bundle_of, image_of, product_of
 from airferry_fixtures.statements import Vendor
-from airferry_rendering import packing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.program("helm")]
 
@@ -59,33 +57,10 @@ def vendor() -> Vendor:
 
 @pytest.fixture
 def customer(tmp_path: Path, cluster: Cluster, namespace: str, vendor: Vendor) -> Customer:
-    made = Customer(tmp_path)
-    made.site.write_text(f"""\
-customer: acme
-products: [shop]
-registry: {{push: "127.0.0.1:5000", plain_http: true}}
-environments:
-  staging:
-    kubernetes: {{kubeconfig: {cluster.kubeconfig}}}
-    namespaces: {{shop: {namespace}}}
-""")
-    assert made.init(vendor).code == 0
+    made = planner_of(tmp_path, cluster, namespace)
+    ran = made.init(vendor)
+    assert ran.code == 0, ran.stderr
     return made
-
-
-def bundle(folder: Path, vendor: Vendor, template: str) -> Path:
-    contents = {
-        "web/Chart.yaml": b"apiVersion: v2\nname: web\nversion: 1.0.0\n",
-        "web/templates/a.yaml": template.encode(),
-    }
-    package = blob_of(packing.pack_files(contents), repository="shop/charts/web")
-    manifest = blob_of(b"{}", repository="shop/charts/web")
-    chart = Chart(
-        name="web", version="1.0.0", digest=manifest.digest, content=package.digest,
-        release_name="web", namespace="shop",
-    )  # fmt: skip
-    product = product_of(images=[image_of()], blobs=[package, manifest]).changed(charts=(chart,))
-    return bundle_of(folder / "shop.tar.zst", vendor, product)
 
 
 def untouched(cluster: Cluster, namespace: str) -> bool:
@@ -97,7 +72,7 @@ def untouched(cluster: Cluster, namespace: str) -> bool:
 def test_what_it_reaches_for_stands_in_the_plan_by_name(
     customer: Customer, vendor: Vendor, cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    file = bundle(tmp_path, vendor, HOSTILE % {"namespace": namespace})
+    file = charted_bundle(tmp_path, vendor, HOSTILE % {"namespace": namespace})
     done = customer.run("plan", file, "-e", "staging", "-o", tmp_path / "plan.json")
     assert done.code == 0, done.stderr
     for danger in ("privileged", "host", "ClusterRole"):
@@ -112,9 +87,8 @@ def test_what_it_reaches_for_stands_in_the_plan_by_name(
 def test_an_image_from_outside_is_refused(
     customer: Customer, vendor: Vendor, cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    done = customer.run(
-        "plan", bundle(tmp_path, vendor, FOREIGN), "-e", "staging", "-o", tmp_path / "plan.json"
-    )
+    file = charted_bundle(tmp_path, vendor, FOREIGN)
+    done = customer.run("plan", file, "-e", "staging", "-o", tmp_path / "plan.json")
     assert done.code == 17, done.stderr
     assert "evil.example/miner:1" in done.stderr
     assert not (tmp_path / "plan.json").exists()

@@ -6,13 +6,11 @@ A scripted server stands in: a real registry can't be made to do these.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 
 import pytest
 
-from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script
-from airferry_foundation import clock
+from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script, Serve
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import (
     RegistryDeniedError,
@@ -31,22 +29,6 @@ NAME = digest(DATA)
 HERE = {"Location": "/v2/a/blobs/uploads/u"}
 PASSWORD = "planted-password"
 BASIC = Login("ferry", PASSWORD).basic
-
-Serve = Callable[[Script], FaultyServer]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with ExitStack() as stack:
-        yield lambda script: stack.enter_context(FaultyServer(script))
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits; what would have been waited is written down."""
-    waited: list[float] = []
-    monkeypatch.setattr(clock, "pause", waited.append)
-    return waited
 
 
 def client_of(server: FaultyServer, *, login: bool = False) -> RegistryClient:

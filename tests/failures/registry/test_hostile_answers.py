@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 
 import pytest
 
-from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script
+from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script, Serve
 from airferry_fixtures.servers.front import forward
 from airferry_fixtures.servers.registry import NEW, OLD, RegistryServer
 from airferry_foundation import clock
@@ -26,25 +25,11 @@ from airferry_registry.credentials import NONE, Credentials, Login
 from airferry_registry.manifests import OCI_INDEX, OCI_MANIFEST
 from airferry_registry.settings import RegistrySettings
 
+pytestmark = pytest.mark.usefixtures("pauses")
+
 DATA = bytes(range(256)) * 16
 NAME = digest(DATA)
 HERE = {"Location": "/v2/a/blobs/uploads/u"}
-
-Serve = Callable[[Script], FaultyServer]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with ExitStack() as stack:
-        yield lambda script: stack.enter_context(FaultyServer(script))
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits; what would have been waited is written down."""
-    waited: list[float] = []
-    monkeypatch.setattr(clock, "pause", waited.append)
-    return waited
 
 
 def client_of(address: str, *, login: bool = False) -> RegistryClient:

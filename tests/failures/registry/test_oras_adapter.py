@@ -6,14 +6,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from airferry_fixtures.registry_content import stored
-from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script
+from airferry_fixtures.servers.faulty import Reply, Request, Serve
 from airferry_fixtures.servers.process import free_port
 from airferry_fixtures.servers.registry import RegistryServer
 from airferry_foundation import clock
@@ -35,16 +34,9 @@ from airferry_registry.settings import RegistrySettings
 pytestmark = pytest.mark.program("registry")
 
 Start = Callable[..., RegistryServer]
-Serve = Callable[[Script], FaultyServer]
 DATA = b"some bytes\n" * 1000
 BLOB = Descriptor(digest(DATA), len(DATA), "application/x")
 LOGIN = Login("ferry", "planted-password")
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with ExitStack() as stack:
-        yield lambda script: stack.enter_context(FaultyServer(script))
 
 
 def oras(address: str, repository: str = "a/b", login: Login | None = None) -> OrasRepository:

@@ -8,14 +8,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from airferry_archive.release import Chart
 from airferry_bundler.publish import publish
 from airferry_bundler.published_material import from_bundle
+from airferry_fixtures.charted import charted_bundle, planner_of
 from airferry_fixtures.customers import Customer
 from airferry_fixtures.people import policy_of
 from airferry_fixtures.servers.cluster import Cluster
 from airferry_fixtures.servers.registry import RegistryServer
-from airferry_fixtures.simulator import blob_of, bundle_of, image_of, product_of
 from airferry_fixtures.statements import Vendor
 from airferry_foundation import documents, files
 from airferry_foundation.digests import digest
@@ -24,7 +23,6 @@ from airferry_installer.approving.windows import DAYS
 from airferry_installer.planning.plan import MAX_BYTES, Plan
 from airferry_registry.client import RegistryClient
 from airferry_registry.settings import RegistrySettings
-from airferry_rendering import packing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.program("helm")]
 
@@ -44,23 +42,7 @@ metadata: {name: made}
 stringData: {password: {{ randAlphaNum 20 }}}
 """
 BROKEN = "a: 1\nb: {{ .Values.x.y }}\n"
-
-
-def bundle(folder: Path, vendor: Vendor, template: str = TEMPLATE) -> Path:
-    chart_file = "apiVersion: v2\nname: web\nversion: 1.0.0\n"
-    contents = {"web/Chart.yaml": chart_file.encode(), "web/templates/a.yaml": template.encode()}
-    package = blob_of(packing.pack_files(contents), repository="shop/charts/web")
-    manifest = blob_of(b"{}", repository="shop/charts/web")
-    chart = Chart(
-        name="web",
-        version="1.0.0",
-        digest=manifest.digest,
-        content=package.digest,
-        release_name="web",
-        namespace="shop",
-    )
-    product = product_of(images=[image_of()], blobs=[package, manifest]).changed(charts=(chart,))
-    return bundle_of(folder / "shop.tar.zst", vendor, product)
+ELSEWHERE = "  nowhere:\n    kubernetes: {kubeconfig: no-such-file}\n"
 
 
 @pytest.fixture
@@ -70,18 +52,7 @@ def vendor() -> Vendor:
 
 @pytest.fixture
 def customer(tmp_path: Path, cluster: Cluster, namespace: str, vendor: Vendor) -> Customer:
-    made = Customer(tmp_path)
-    made.site.write_text(f"""\
-customer: acme
-products: [shop]
-registry: {{push: "127.0.0.1:5000", plain_http: true}}
-environments:
-  staging:
-    kubernetes: {{kubeconfig: {cluster.kubeconfig}}}
-    namespaces: {{shop: {namespace}}}
-  nowhere:
-    kubernetes: {{kubeconfig: no-such-file}}
-""")
+    made = planner_of(tmp_path, cluster, namespace, ELSEWHERE)
     ran = made.init(vendor)
     assert ran.code == 0, ran.stderr
     return made
@@ -90,7 +61,7 @@ environments:
 def test_a_plan_is_written_with_its_page_and_told(
     customer: Customer, vendor: Vendor, tmp_path: Path
 ) -> None:
-    path = bundle(tmp_path, vendor)
+    path = charted_bundle(tmp_path, vendor, TEMPLATE)
     ran = customer.run("plan", path, "-e", "staging", "-o", tmp_path / "out" / "plan.json")
     assert ran.code == 0, ran.stderr
     assert "install of shop" in ran.stdout
@@ -111,7 +82,7 @@ def test_a_plan_is_written_with_its_page_and_told(
 def test_scripts_get_the_digest_and_the_same_file_twice(
     customer: Customer, vendor: Vendor, tmp_path: Path
 ) -> None:
-    path = bundle(tmp_path, vendor)
+    path = charted_bundle(tmp_path, vendor, TEMPLATE)
     first = customer.run("plan", path, "-e", "staging", "-o", "a.json", "--output", "json")
     second = customer.run("plan", path, "-e", "staging", "-o", "b.json", "--output", "json")
     assert (first.code, second.code) == (0, 0), first.stderr
@@ -130,7 +101,7 @@ def test_a_published_release_needs_no_file(
     repository_prefix: str,
 ) -> None:
     """After `fetch --into-registry` there is none: its address gives the same plan."""
-    path = bundle(tmp_path, vendor)
+    path = charted_bundle(tmp_path, vendor, TEMPLATE)
     client = RegistryClient(RegistrySettings(registry.address, plain_http=True))
     with from_bundle(path) as material:
         publish(material, client, repository_prefix)
@@ -157,7 +128,7 @@ def test_the_windows_of_the_policy_are_told(
         rule = msgspec.convert(fields, Rule)
         policy = policy_of({"anna": ["a"], "ben": ["b"]}, rule, environment="staging")
         (tmp_path / f"policy-{number}.json").write_bytes(documents.encode(policy))
-    path = bundle(tmp_path, vendor)
+    path = charted_bundle(tmp_path, vendor, TEMPLATE)
     customer.site.write_text(customer.site.read_text() + "policy: policy-0.json\n")
     ran = customer.run("plan", path, "-e", "staging", "-o", "a.json")
     assert "when: mon tue wed thu fri sat sun from 00:00 to 00:00 the next day, UTC" in ran.stdout
@@ -189,7 +160,7 @@ def test_what_is_wrong_has_its_exit_code_and_a_message(  # noqa: PLR0917 - four 
     error: str,
     code: int,
 ) -> None:
-    path = bundle(tmp_path, vendor, template)
+    path = charted_bundle(tmp_path, vendor, template)
     ran = customer.run("plan", path, "-e", environment, "--output", "json")
     assert ran.code == code, ran.stderr
     told = json.loads(ran.stderr.splitlines()[-1])
@@ -202,6 +173,8 @@ def test_a_plan_can_not_be_written_where_nobody_may(
     customer: Customer, vendor: Vendor, tmp_path: Path
 ) -> None:
     files.make_folder(tmp_path / "taken.json")
-    ran = customer.run("plan", bundle(tmp_path, vendor), "-e", "staging", "-o", "taken.json")
+    ran = customer.run(
+        "plan", charted_bundle(tmp_path, vendor, TEMPLATE), "-e", "staging", "-o", "taken.json"
+    )
     assert 10 <= ran.code < 60
     assert "taken.json" in ran.stderr
