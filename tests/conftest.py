@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -133,6 +134,15 @@ def namespace(cluster: clusters.Cluster, request: pytest.FixtureRequest) -> Iter
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+
+
+@pytest.fixture
+def keep_signals() -> Iterator[None]:
+    """For a command line that is run in this process: it takes the signals over."""
+    kept = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    for number, handler in kept:
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ the command line runs it (in this process, to be fast), over header, raw and com
 from __future__ import annotations
 
 import random
-import signal
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -34,7 +33,7 @@ from airferry_fixtures.statements import Vendor, channel_of
 from airferry_foundation.positioned import reading
 from airferry_installer import cli
 
-pytestmark = pytest.mark.program("cosign")
+pytestmark = [pytest.mark.program("cosign"), pytest.mark.usefixtures("keep_signals")]
 
 VENDOR = Vendor()
 PRODUCT = product_of(
@@ -47,14 +46,6 @@ PRODUCT = product_of(
 REFUSED = {12, 20, 21, 22, 23, 24, 25, 26, 52}
 EACH = 6
 """Places in each part of a file."""
-
-
-@pytest.fixture(autouse=True)
-def keep_signals() -> Iterator[None]:
-    kept = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
-    yield
-    for number, handler in kept:
-        signal.signal(number, handler)
 
 
 class Verifier:

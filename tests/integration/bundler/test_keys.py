@@ -15,7 +15,7 @@ from airferry_foundation.console.commands import run
 from airferry_foundation.digests import digest
 from airferry_signing import roots
 
-pytestmark = pytest.mark.program("cosign")
+pytestmark = [pytest.mark.program("cosign"), pytest.mark.usefixtures("keep_signals")]
 Call = Callable[..., tuple[int, list[dict[str, object]]]]
 
 

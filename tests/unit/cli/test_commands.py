@@ -56,6 +56,7 @@ def test_every_command_teaches_and_answers_scripts(package: str, path: str, comm
     assert len(command.help.splitlines()) >= 3, f"{package} {path}: the help teaches nothing"
 
 
+@pytest.mark.usefixtures("keep_signals")
 @pytest.mark.parametrize("package", CONTRACT)
 def test_the_version_is_that_of_the_project(
     package: str, capsys: pytest.CaptureFixture[str]

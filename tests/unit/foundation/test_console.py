@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 import typer
@@ -13,6 +12,8 @@ from airferry_foundation.console.events import EventProgress
 from airferry_foundation.console.live import LiveProgress, size
 from airferry_foundation.console.output import Format, Output, OutputOption, printable
 from airferry_foundation.errors import MediaFullError
+
+pytestmark = pytest.mark.usefixtures("keep_signals")
 
 app = application("trial", "A trial.")
 
@@ -37,14 +38,6 @@ def fail(kind: str, output: OutputOption = Format.text) -> None:
     if kind == "keyboard":
         os.kill(os.getpid(), signal.SIGINT)
     raise typer.Exit(1)
-
-
-@pytest.fixture(autouse=True)
-def keep_signals() -> Iterator[None]:
-    kept = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
-    yield
-    for number, handler in kept:
-        signal.signal(number, handler)
 
 
 def code_of(*arguments: str) -> int:
