@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, settings
 from airferry_fixtures.servers import cluster as clusters
 from airferry_fixtures.servers import namespace as networks
 from airferry_fixtures.servers import registry as registries
+from airferry_fixtures.servers.faulty import FaultyServer, Serve
 from airferry_fixtures.servers.programs import located, put_on_path
+from airferry_foundation import clock
 
 _CLUSTER = (
     "etcd",
@@ -102,6 +104,21 @@ def start_registry(tmp_path: Path, edition: str) -> Iterator[RegistryFactory]:
             return stack.enter_context(registries.start_registry(folder, **options))
 
         yield start
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts scripted servers, for what a real registry can't be made to do."""
+    with ExitStack() as stack:
+        yield lambda script: stack.enter_context(FaultyServer(script))
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody waits; what would have been waited is written down."""
+    waited: list[float] = []
+    monkeypatch.setattr(clock, "pause", waited.append)
+    return waited
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,13 @@ from airferry_fixtures import images
 from airferry_fixtures.customers import customer_of
 from airferry_fixtures.registry_content import stored
 from airferry_fixtures.servers.certificates import Authority
-from airferry_fixtures.servers.faulty import FaultyServer, Reply, Request, Script
+from airferry_fixtures.servers.faulty import Reply, Request, Serve
 from airferry_fixtures.servers.front import Created, Flat, forward
 from airferry_fixtures.servers.proxy import Proxy
 from airferry_fixtures.servers.registry import RegistryServer
 from airferry_fixtures.servers.tokens import Tokens
 from airferry_fixtures.simulator import bundle_of, image_of, noise, product_of
 from airferry_fixtures.statements import Vendor
-from airferry_foundation import clock
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import (
     InputError,
@@ -44,23 +42,9 @@ from airferry_registry.settings import RegistrySettings
 pytestmark = pytest.mark.program("registry")
 
 Start = Callable[..., RegistryServer]
-Front = Callable[[Script], FaultyServer]
 PASSWORD = "planted-password"
 DATA = noise(300_000, "edges")
 NAME = digest(DATA)
-
-
-@pytest.fixture
-def front() -> Iterator[Front]:
-    with ExitStack() as stack:
-        yield lambda script: stack.enter_context(FaultyServer(script))
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    waited: list[float] = []
-    monkeypatch.setattr(clock, "pause", waited.append)
-    return waited
 
 
 @pytest.fixture
@@ -250,11 +234,11 @@ def test_a_client_certificate(tmp_path: Path, start_registry: Start) -> None:
 
 
 def test_plain_http_only_where_it_is_said(
-    tmp_path: Path, start_registry: Start, front: Front
+    tmp_path: Path, start_registry: Start, serve: Serve
 ) -> None:
     """Nothing is sent in the clear: the server sees no request at all."""
     registry = start_registry()
-    server = front(forward(registry))
+    server = serve(forward(registry))
     login = Credentials({server.address: Login("ferry", PASSWORD)})
     with pytest.raises(RegistryUnreachableError, match="does not speak TLS"):
         RegistryClient(RegistrySettings(server.address), login).ping()
@@ -348,7 +332,7 @@ def test_no_proxy_for_this_machine(start_registry: Start, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_registry(
-    start_registry: Start, front: Front, pauses: list[float], status: int
+    start_registry: Start, serve: Serve, pauses: list[float], status: int
 ) -> None:
     """Every third request is put off, as long as it says; in the end all is as it should be."""
     registry = start_registry()
@@ -361,13 +345,13 @@ def test_a_busy_registry(
             return Reply(status, {"Retry-After": "2"})
         return forward(registry)(request)
 
-    carry(plain(front(script).address))
+    carry(plain(serve(script).address))
     assert pauses
     assert set(pauses) == {2.0}
 
 
 def test_a_connection_that_is_cut_in_the_middle_of_a_body(
-    start_registry: Start, front: Front, pauses: list[float]
+    start_registry: Start, serve: Serve, pauses: list[float]
 ) -> None:
     registry = start_registry()
 
@@ -376,7 +360,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_body(
         cut = 100_001 if request.method == "GET" and "/blobs/sha256" in request.path else None
         return Reply(reply.status, reply.headers, reply.body, cut or reply.cut_after)
 
-    server = front(script)
+    server = serve(script)
     carry(plain(server.address))
     asked = [r.headers.get("range") for r in server.asked("GET") if NAME in r.path]
     assert asked == [None, "bytes=100001-", "bytes=200002-"]
@@ -400,7 +384,7 @@ def test_a_registry_whose_storage_lies(start_registry: Start) -> None:
 # --- redirects ------------------------------------------------------------------------------------
 
 
-def test_storage_elsewhere_sees_no_credentials(start_registry: Start, front: Front) -> None:
+def test_storage_elsewhere_sees_no_credentials(start_registry: Start, serve: Serve) -> None:
     """Distribution's own redirect to a storage on another host, as clouds do it."""
     folder: list[Path] = []
 
@@ -408,7 +392,7 @@ def test_storage_elsewhere_sees_no_credentials(start_registry: Start, front: Fro
         path = folder[0] / "data" / request.path.partition("?")[0].lstrip("/")
         return Reply(200, body=path.read_bytes())
 
-    elsewhere = front(storage)
+    elsewhere = serve(storage)
     redirect = {"baseurl": f"http://{elsewhere.address}/"}
     more = {"middleware": {"storage": [{"name": "redirect", "options": redirect}]}}
     registry = start_registry(htpasswd=("ferry", PASSWORD), more=more)
@@ -425,12 +409,12 @@ def test_storage_elsewhere_sees_no_credentials(start_registry: Start, front: Fro
 
 
 def test_repositories_that_must_be_made_first(
-    tmp_path: Path, start_registry: Start, front: Front
+    tmp_path: Path, start_registry: Start, serve: Serve
 ) -> None:
     """As ECR: the error names every one of them; once they are there the same command goes on."""
     registry = start_registry()
     edge = Created(registry)
-    server = front(edge)
+    server = serve(edge)
     vendor = Vendor()
     customer = customer_of(tmp_path / "c", f"{server.address}/team", vendor)
     two = [image_of("docker.io/acme/web:1"), image_of("docker.io/acme/api:1", layers=[b"api"])]
@@ -445,17 +429,17 @@ def test_repositories_that_must_be_made_first(
     assert customer.run("load", bundle).code == 0
 
 
-def test_what_is_read_is_just_not_there(start_registry: Start, front: Front) -> None:
-    client = plain(front(Created(start_registry())).address)
+def test_what_is_read_is_just_not_there(start_registry: Start, serve: Serve) -> None:
+    client = plain(serve(Created(start_registry())).address)
     with pytest.raises(RegistryMissingError) as caught:
         client.manifest("a", "1")
     assert "Create" not in caught.value.hint
     assert client.has_manifest("a", "1") is None
 
 
-def test_nested_paths_that_are_refused(tmp_path: Path, start_registry: Start, front: Front) -> None:
+def test_nested_paths_that_are_refused(tmp_path: Path, start_registry: Start, serve: Serve) -> None:
     registry = start_registry()
-    server = front(Flat(registry))
+    server = serve(Flat(registry))
     vendor = Vendor()
     bundle = bundle_of(tmp_path / "b.tar.zst", vendor, product_of(images=[image_of()]))
     nested = customer_of(tmp_path / "c", server.address, vendor)
