@@ -15,6 +15,7 @@ from airferry_archive.release import Blob, Image, Release
 from airferry_archive.volume_set import first_volume
 from airferry_bundler import lock as locks
 from airferry_bundler.carried import image_repository
+from airferry_bundler.signed_release import CHANNEL
 from airferry_foundation import clock, documents, files
 from airferry_foundation.digests import digest
 from airferry_foundation.errors import RootError, TrustError
@@ -23,7 +24,6 @@ from airferry_signing import cosign as cosigns
 from airferry_signing import roots
 from airferry_signing.channel import Channel
 
-_CHANNEL = "channel.json"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -165,7 +165,7 @@ def _judge(header: Header) -> tuple[int, tuple[str, ...], str]:
     try:
         signers = roots.accept(signed, "release", chain.newest, name="release.json", cosign=cosign)
         if header.channel is not None:
-            roots.accept(header.channel, "channel", chain.newest, name=_CHANNEL, cosign=cosign)
+            roots.accept(header.channel, "channel", chain.newest, name=CHANNEL, cosign=cosign)
     except TrustError as error:
         return chain.number, (), error.message
     return chain.number, tuple(sorted(signers)), ""
